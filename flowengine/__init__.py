@@ -1,0 +1,3 @@
+"""flowengine: a declarative flow and IVR engine."""
+
+__version__ = "0.1.0"
