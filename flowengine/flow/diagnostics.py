@@ -1,0 +1,118 @@
+"""What is wrong with a document, as a value: where, what, why, and the way out."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """A stretch of a file. Lines and columns count from 1, in characters; the end is exclusive."""
+
+    file: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+    def start(self) -> Span:
+        """Give the empty span at the first character."""
+        return Span(self.file, self.line, self.column, self.line, self.column)
+
+    def contains(self, other: Span) -> bool:
+        """Say whether the other span lies inside this one."""
+        return (
+            self.file == other.file
+            and (self.line, self.column) <= (other.line, other.column)
+            and (other.end_line, other.end_column) <= (self.end_line, self.end_column)
+        )
+
+
+class Severity(StrEnum):
+    """Errors keep a flow from loading, warnings do not."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A second place that belongs to the finding ("first defined here")."""
+
+    span: Span
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One finding.
+
+    ``code`` is kebab-case and stable, ``about`` the offending word as written (or the missing one), ``message`` the
+    headline, ``help`` the way out, ``fix`` the line as it should read where that is certain.
+    """
+
+    code: str
+    message: str
+    span: Span
+    severity: Severity = Severity.ERROR
+    about: str = ""
+    help: str = ""
+    fix: str | None = None
+    related: tuple[Label, ...] = ()
+
+
+@dataclass(slots=True)
+class Report:
+    """Collects the findings of one document and its includes; one finding a place and code."""
+
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+    ignored: dict[tuple[str, int], frozenset[str]] = field(default_factory=dict)
+
+    def add(self, diagnostic: Diagnostic) -> None:
+        """Keep the finding unless the same one is there or its line says ``# flowengine: ignore[code]``."""
+        if diagnostic.severity is Severity.WARNING and diagnostic.code in self.ignored.get(
+            (diagnostic.span.file, diagnostic.span.line), frozenset()
+        ):
+            return
+        for other in self.diagnostics:
+            if other.code == diagnostic.code and other.span == diagnostic.span and other.about == diagnostic.about:
+                return
+        self.diagnostics.append(diagnostic)
+
+    def error(self, code: str, message: str, span: Span, *, about: str = "", **more: object) -> None:
+        """Add an error."""
+        self.add(replace(Diagnostic(code, message, span, Severity.ERROR, about), **more))  # type: ignore[arg-type]  # the fields of Diagnostic by name
+
+    def warning(self, code: str, message: str, span: Span, *, about: str = "", **more: object) -> None:
+        """Add a warning."""
+        self.add(replace(Diagnostic(code, message, span, Severity.WARNING, about), **more))  # type: ignore[arg-type]  # the fields of Diagnostic by name
+
+    @property
+    def failed(self) -> bool:
+        """Whether there is an error among the findings."""
+        return any(d.severity is Severity.ERROR for d in self.diagnostics)
+
+    def has_error_in(self, span: Span) -> bool:
+        """Whether an error lies inside the span; what such an error causes elsewhere is not reported again."""
+        return any(d.severity is Severity.ERROR and span.contains(d.span) for d in self.diagnostics)
+
+    def sorted(self) -> list[Diagnostic]:
+        """Give the findings in the order of the text."""
+        return sorted(self.diagnostics, key=lambda d: (d.span, d.severity, d.code))
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Give ``did you mean "x"?`` for the nearest known word, else an empty text."""
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f'did you mean "{near[0]}"?' if near else ""
+
+
+def one_of(words: Iterable[str]) -> str:
+    """Give ``a, b or c``."""
+    listed = list(words)
+    if len(listed) < 2:
+        return "".join(listed)
+    return f"{', '.join(listed[:-1])} or {listed[-1]}"
