@@ -1,0 +1,1 @@
+"""One carrier per module; each exposes ``DIALECT``."""
