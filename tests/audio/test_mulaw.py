@@ -15,7 +15,7 @@ def expand(code: int) -> int:
     """One code by the text of G.711: segment s, step q -> the middle of its interval, 14 bit, scaled to 16."""
     inverted = code ^ 0xFF
     segment, step = inverted >> 4 & 7, inverted & 15
-    # Table 2: where each segment begins; its 16 intervals are 2, 4, 8 ... wide. The first one is cut in half by zero, so
+    # Table 2: where each segment begins; its 16 intervals are 2, 4, 8 ... wide. The first is cut in half by zero, so
     # the middles of segment 0 are the even numbers.
     first = [-1, 31, 95, 223, 479, 991, 2015, 4063][segment]
     middle = first + (step << segment + 1) + (1 << segment)
