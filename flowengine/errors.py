@@ -22,8 +22,8 @@ class ProtocolError(RemoteError):
 class ProviderError(RemoteError):
     """A speech or language vendor failed.
 
-    ``kind`` is one of ``timeout``, ``unavailable``, ``rejected``, ``quota``, ``garbage``; ``retryable`` says whether the
-    same request may succeed when it is sent again.
+    ``kind`` is one of ``timeout``, ``unavailable``, ``rejected``, ``quota``, ``garbage``; ``retryable`` says whether
+    the same request may succeed when it is sent again.
     """
 
     def __init__(self, provider: str, kind: str, *, retryable: bool, detail: str = "") -> None:

@@ -221,9 +221,7 @@ class _Builder:
 
     def _forbid(self, what: str, about: str, span: Span, help_: str) -> None:
         article = "an" if what[0] in "aeiou" else "a"
-        self.report.error(
-            f"yaml-{what}", f"{article} {what} (`{about}`) is not allowed", span, about=about, help=help_
-        )
+        self.report.error(f"yaml-{what}", f"{article} {what} (`{about}`) is not allowed", span, about=about, help=help_)
 
     def _scalar(self, event: Any, span: Span, flow: bool) -> Scalar:
         plain = not event.style
@@ -323,6 +321,8 @@ class _Builder:
         line = self.lines[key.span.end_line - 1]
         if ":" in line[key.span.end_column - 1 : value.span.end_column] or value.span.line != key.span.end_line:
             return
+        if "{{" in line[: key.span.column]:
+            return  # the unquoted template is the cause and is reported by itself
         self.report.error(
             "comma-splits-text",
             f"`{key.text}` stands here as a key without a value: a comma ends a text inside {{ }}",

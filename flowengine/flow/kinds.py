@@ -1,0 +1,591 @@
+"""Kinds of fields: one definition gives the JSON Schema that editors and the checker use, and the typed value.
+
+``schema()`` never uses `oneOf`: which form a value has is told by its shape (text, mapping, list), tested with
+`if`/`then`, so that an error names its true cause. Every schema that constrains a text carries ``errorMessage``, the
+sentence that both editors and our diagnostics show. ``read()`` is called after validation; what the validator has
+reported reads as None and is not reported again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from flowengine.flow.diagnostics import Diagnostic, Report, Span
+from flowengine.flow.expressions import Condition, Equalities, ExpressionError, Template
+from flowengine.flow.model import Assignment, BargeIn, Case, Prompt, Segment, Target
+from flowengine.flow.source import Mapping as MappingValue
+from flowengine.flow.source import Scalar, Sequence, Value
+
+Schema = dict[str, Any]
+NAME = r"^[a-z][a-z0-9_-]*$"
+VARIABLE = r"^[A-Za-z][A-Za-z0-9_]*$"
+DURATION = r"^(0|[0-9]+(\.[0-9]+)?(ms|s|m|h))$"
+KEYS = r"^([0-9A-D*#]+|star|hash)$"
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_SCALARS = ["string", "number", "boolean"]
+
+
+@dataclass(slots=True)
+class Reading:
+    """What readers share: where findings go, and the file's lines to place a word inside a text."""
+
+    report: Report
+    lines: tuple[str, ...]
+
+    def locate(self, span: Span, word: str) -> Span:
+        """Find a word inside a span; the span itself where it is not found as written."""
+        pattern = re.compile(rf"(?<![A-Za-z0-9_]){re.escape(word)}(?![A-Za-z0-9_])") if word else None
+        for number in range(span.line, min(span.end_line, len(self.lines)) + 1):
+            line = self.lines[number - 1]
+            begin = span.column - 1 if number == span.line else 0
+            end = span.end_column - 1 if number == span.end_line and span.end_column > 1 else len(line)
+            match = pattern.search(line, begin, end) if pattern else None
+            if match:
+                return Span(span.file, number, match.start() + 1, number, match.end() + 1)
+        return span
+
+    def expression_error(self, code: str, error: ExpressionError, span: Span) -> None:
+        """Report a text that is not a template or condition."""
+        place = self.locate(span, error.about) if error.about else span
+        self.report.add(Diagnostic(code, error.reason, place, about=error.about, help=error.help))
+
+
+class Kind:
+    """What a field may hold."""
+
+    def schema(self) -> Schema:
+        """Give the JSON Schema."""
+        raise TypeError(f"{type(self).__name__} has no schema")
+
+    def read(self, value: Value, reading: Reading) -> Any:
+        """Give the typed value."""
+        raise TypeError(f"{type(self).__name__} can not be read")
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field of a mapping: its kind, and what an author should know about it."""
+
+    name: str
+    kind: Kind
+    about: str
+    required: bool = False
+    default: Any = None
+
+
+def _say(schema: Schema, sentence: str) -> Schema:
+    return {**schema, "errorMessage": sentence}
+
+
+class Text(Kind):
+    """Words as they were written: `12.50` stays `12.50`."""
+
+    def schema(self) -> Schema:
+        return _say({"type": _SCALARS}, "must be a text")
+
+    def read(self, value: Value, reading: Reading) -> str | None:
+        return value.text if isinstance(value, Scalar) else None
+
+
+@dataclass(frozen=True)
+class Pattern(Kind):
+    """A text of a certain form."""
+
+    pattern: str
+    sentence: str
+
+    def schema(self) -> Schema:
+        return _say({"type": ["string", "number"], "pattern": self.pattern}, self.sentence)
+
+    def read(self, value: Value, reading: Reading) -> str | None:
+        return value.text if isinstance(value, Scalar) and re.match(self.pattern, value.text) else None
+
+
+@dataclass(frozen=True)
+class Choice(Kind):
+    """One word of a closed list."""
+
+    words: tuple[str, ...]
+
+    def schema(self) -> Schema:
+        return {"enum": list(self.words)}
+
+    def read(self, value: Value, reading: Reading) -> str | None:
+        return value.text if isinstance(value, Scalar) and value.text in self.words else None
+
+
+class Flag(Kind):
+    """true or false."""
+
+    def schema(self) -> Schema:
+        return _say({"type": "boolean"}, "must be true or false")
+
+    def read(self, value: Value, reading: Reading) -> bool | None:
+        return value.value if isinstance(value, Scalar) and isinstance(value.value, bool) else None
+
+
+@dataclass(frozen=True)
+class Whole(Kind):
+    """A whole number between two bounds."""
+
+    least: int = 1
+    most: int = 1_000_000
+
+    def schema(self) -> Schema:
+        sentence = f"must be a whole number from {self.least} to {self.most}"
+        return _say({"type": "integer", "minimum": self.least, "maximum": self.most}, sentence)
+
+    def read(self, value: Value, reading: Reading) -> int | None:
+        found = value.value if isinstance(value, Scalar) else None
+        return found if isinstance(found, int) and not isinstance(found, bool) else None
+
+
+@dataclass(frozen=True)
+class Decimal(Kind):
+    """A number between two bounds."""
+
+    least: float
+    most: float
+
+    def schema(self) -> Schema:
+        sentence = f"must be a number from {self.least} to {self.most}"
+        return _say({"type": "number", "minimum": self.least, "maximum": self.most}, sentence)
+
+    def read(self, value: Value, reading: Reading) -> float | None:
+        found = value.value if isinstance(value, Scalar) else None
+        return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else None
+
+
+class Duration(Kind):
+    """A number with a unit, as seconds."""
+
+    def schema(self) -> Schema:
+        sentence = "must be a duration with its unit, such as 800ms, 6s, 2m or 1h"
+        return _say({"type": "string", "pattern": DURATION}, sentence)
+
+    def read(self, value: Value, reading: Reading) -> float | None:
+        if not isinstance(value, Scalar) or not re.match(DURATION, value.text):
+            return None
+        number, unit = re.match(r"([0-9.]+)([a-z]*)", value.text).groups()  # type: ignore[union-attr]  # DURATION matched
+        return float(number) * _UNITS.get(unit, 1.0)
+
+
+class KeySequences(Kind):
+    """Keys of the telephone: a sequence, or a list of alternatives; `star` and `hash` become `*` and `#`."""
+
+    def schema(self) -> Schema:
+        sentence = 'must be keys of a telephone: 0 to 9, star, hash, A to D, several in a row such as 12 or "*1"'
+        one = _say({"type": ["string", "integer"], "pattern": KEYS, "minimum": 0}, sentence)
+        return by_shape(scalar=one, sequence={"type": "array", "items": one, "minItems": 1}, sentence=sentence)
+
+    def read(self, value: Value, reading: Reading) -> tuple[str, ...]:
+        items = value.items if isinstance(value, Sequence) else [value]
+        texts = [item.text for item in items if isinstance(item, Scalar) and re.match(KEYS, item.text)]
+        return tuple({"star": "*", "hash": "#"}.get(text, text) for text in texts)
+
+
+@dataclass(frozen=True)
+class OneKey(Kind):
+    """A single key, or `none`."""
+
+    def schema(self) -> Schema:
+        sentence = "must be one key (0 to 9, star, hash, A to D) or none"
+        pattern = r"^([0-9A-D*#]|star|hash|none)$"
+        return _say({"type": ["string", "integer"], "pattern": pattern, "minimum": 0, "maximum": 9}, sentence)
+
+    def read(self, value: Value, reading: Reading) -> str | None:
+        if not isinstance(value, Scalar) or value.text == "none":
+            return ""
+        return {"star": "*", "hash": "#"}.get(value.text, value.text)
+
+
+class Words(Kind):
+    """A template: text with `{{ }}`."""
+
+    def schema(self) -> Schema:
+        return _say({"type": _SCALARS}, "must be a text")
+
+    def read(self, value: Value, reading: Reading) -> Template | None:
+        if not isinstance(value, Scalar) or (value.plain and value.value is None):
+            return None
+        return template(value, reading)
+
+
+def template(value: Scalar, reading: Reading) -> Template:
+    """Parse a template; one that does not parse is reported and reads as empty."""
+    try:
+        return Template(value.text, value.span)
+    except ExpressionError as error:
+        reading.expression_error("bad-template", error, value.span)
+        return Template("", value.span)
+
+
+class Test(Kind):
+    """An `if` or `check`: an expression, or a map of names to values that must all be equal."""
+
+    def __init__(self, *, maps: bool = True) -> None:
+        self.maps = maps
+
+    def schema(self) -> Schema:
+        text = _say({"type": ["string", "boolean"]}, "must be an expression such as `balance < 0`")
+        if not self.maps:
+            return text
+        mapping = {"type": "object", "additionalProperties": {"type": [*_SCALARS, "null"]}, "minProperties": 1}
+        return by_shape(scalar=text, mapping=mapping, sentence="must be an expression or a map of names to values")
+
+    def read(self, value: Value, reading: Reading) -> Condition | Equalities | None:
+        if isinstance(value, MappingValue):
+            pairs = {key: e.value.value for key, e in value.entries.items() if isinstance(e.value, Scalar)}
+            return Equalities(pairs, value.span)
+        if not isinstance(value, Scalar):
+            return None
+        try:
+            return Condition(value.text, value.span)
+        except ExpressionError as error:
+            reading.expression_error("bad-expression", error, value.span)
+            return None
+
+
+@dataclass(frozen=True)
+class ListOf(Kind):
+    """A list of one kind."""
+
+    item: Kind
+    least: int = 0
+
+    def schema(self) -> Schema:
+        return _say({"type": "array", "items": self.item.schema(), "minItems": self.least}, "must be a list")
+
+    def read(self, value: Value, reading: Reading) -> tuple[Any, ...]:
+        if not isinstance(value, Sequence):
+            return ()
+        found = (self.item.read(item, reading) for item in value.items)
+        return tuple(item for item in found if item is not None)
+
+
+@dataclass(frozen=True)
+class Fields(Kind):
+    """A mapping with known fields, as a dict of what was read; absent and unreadable ones are left out."""
+
+    fields: tuple[Field, ...]
+    sentence: str = "must be a mapping"
+
+    def schema(self) -> Schema:
+        properties = {f.name: described(f) for f in self.fields}
+        required = [f.name for f in self.fields if f.required]
+        schema: Schema = {"type": "object", "properties": properties, "additionalProperties": False}
+        if required:
+            schema["required"] = required
+        return _say(schema, self.sentence)
+
+    def read(self, value: Value, reading: Reading) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        if isinstance(value, MappingValue):
+            for f in self.fields:
+                inner = value.get(f.name)
+                if inner is not None:
+                    typed = f.kind.read(inner, reading)
+                    if typed is not None:
+                        found[f.name] = typed
+        return found
+
+
+@dataclass(frozen=True)
+class Shaped(Kind):
+    """A value that may be a scalar, a mapping or a list, each with a kind of its own."""
+
+    sentence: str
+    scalar: Kind | None = None
+    mapping: Kind | None = None
+    sequence: Kind | None = None
+
+    def schema(self) -> Schema:
+        shapes = {name: getattr(self, name) for name in ("scalar", "mapping", "sequence")}
+        return by_shape(sentence=self.sentence, **{name: kind.schema() for name, kind in shapes.items() if kind})
+
+    def read(self, value: Value, reading: Reading) -> Any:
+        if isinstance(value, MappingValue):
+            return self.mapping.read(value, reading) if self.mapping else None
+        if isinstance(value, Sequence):
+            return self.sequence.read(value, reading) if self.sequence else None
+        return self.scalar.read(value, reading) if self.scalar else None
+
+
+@dataclass(frozen=True)
+class Reference(Kind):
+    """A kind that the schema states once, under `$defs`."""
+
+    name: str
+    kind: Callable[[], Kind] = field(compare=False)
+
+    def schema(self) -> Schema:
+        return {"$ref": f"#/$defs/{self.name}"}
+
+    def read(self, value: Value, reading: Reading) -> Any:
+        return self.kind().read(value, reading)
+
+
+def by_shape(
+    *,
+    sentence: str,
+    scalar: Schema | None = None,
+    mapping: Schema | None = None,
+    sequence: Schema | None = None,
+) -> Schema:
+    """Join schemas by the shape of the value, so that only the form that was meant is judged."""
+    types: list[str] = []
+    if scalar:
+        types += ["string", "number", "boolean", "null"]
+    types += ["object"] * bool(mapping) + ["array"] * bool(sequence)
+    schema = _say({"type": types}, sentence)
+    tests = []
+    if mapping:
+        tests.append({"if": {"type": "object"}, "then": mapping})
+    if sequence:
+        tests.append({"if": {"type": "array"}, "then": sequence})
+    if scalar:
+        tests.append({"if": {"type": ["string", "number", "boolean", "null"]}, "then": scalar})
+    schema["allOf"] = tests
+    return schema
+
+
+def described(f: Field) -> Schema:
+    """Give a field's schema with the description that an editor shows."""
+    schema = {**f.kind.schema(), "description": f.about}
+    if f.default is not None:
+        schema["default"] = f.default
+    return schema
+
+
+class TargetName(Kind):
+    """A node's name, or `again`, `back`, `end`."""
+
+    def schema(self) -> Schema:
+        return _say({"type": "string", "pattern": NAME}, "must be the name of a node, or again, back or end")
+
+    def read(self, value: Value, reading: Reading) -> Target | None:
+        if isinstance(value, Scalar) and isinstance(value.value, str) and re.match(NAME, value.text):
+            return Target(value.text, value.span)
+        return None
+
+
+class Assignments(Kind):
+    """`set` and `add`: a map of variable names to values; templates inside maps and lists are rendered."""
+
+    def schema(self) -> Schema:
+        pattern = r"^(shared\.|call\.)?[A-Za-z][A-Za-z0-9_]*$"
+        names = {"pattern": pattern, "errorMessage": "must be the name of a variable"}
+        return _say({"type": "object", "propertyNames": names}, "must be a map of variables to values")
+
+    def read(self, value: Value, reading: Reading) -> tuple[Assignment, ...]:
+        if not isinstance(value, MappingValue):
+            return ()
+        return tuple(
+            Assignment(key, _rendered(entry.value, reading), entry.key.span) for key, entry in value.entries.items()
+        )
+
+
+def _rendered(value: Value, reading: Reading) -> Any:
+    if isinstance(value, MappingValue):
+        return {key: _rendered(entry.value, reading) for key, entry in value.entries.items()}
+    if isinstance(value, Sequence):
+        return [_rendered(item, reading) for item in value.items]
+    if isinstance(value.value, str):
+        parsed = template(value, reading)
+        return value.text if parsed.constant else parsed
+    return value.value
+
+
+class Route(Kind):
+    """A `goto` without outcomes: a target, or a list of cases tried in order."""
+
+    def schema(self) -> Schema:
+        case = {
+            "type": "object",
+            "properties": {
+                "if": {
+                    **Test().schema(),
+                    "description": "When this case is taken: an expression, or names and values.",
+                },
+                "set": {**Assignments().schema(), "description": "Assigned when this case is taken."},
+                "add": {**Assignments().schema(), "description": "Added when this case is taken."},
+                "goto": {**TargetName().schema(), "description": "Where it leads."},
+                "else": {**TargetName().schema(), "description": "Where it leads when no other case is taken."},
+            },
+            "additionalProperties": False,
+            "errorMessage": "must be a case: `{if: …, goto: …}`, the last one `{else: NODE}`",
+        }
+        cases = {"type": "array", "items": case, "minItems": 1}
+        return by_shape(scalar=TargetName().schema(), sequence=cases, sentence="must be a node or a list of cases")
+
+    def read(self, value: Value, reading: Reading) -> tuple[Case, ...]:
+        if not isinstance(value, Sequence):
+            target = TargetName().read(value, reading)
+            return (Case(None, target),) if target else ()
+        cases: list[Case] = []
+        broken = False
+        for item in value.items:
+            case = _case(item, reading) if isinstance(item, MappingValue) else None
+            broken = broken or case is None
+            if case:
+                cases.append(case)
+        if cases and cases[-1].condition is not None and not broken:
+            reading.report.error(
+                "no-else",
+                "the list of cases ends without `else`",
+                value.items[-1].span,
+                about="else",
+                help="add a last case `{else: NODE}`",
+            )
+        return tuple(cases)
+
+
+def _case(item: MappingValue, reading: Reading) -> Case | None:
+    test = item.get("if")
+    goto = item.get("goto") or item.get("else")
+    target = TargetName().read(goto, reading) if goto else None
+    if target is None:
+        if goto is None:
+            reading.report.error(
+                "case-without-goto", "this case leads nowhere", item.span, about="goto", help="add `goto`"
+            )
+        return None
+    assigned = {
+        name: Assignments().read(value, reading) for name in ("set", "add") if (value := item.get(name)) is not None
+    }
+    condition = Test().read(test, reading) if test is not None else None
+    if test is not None and condition is None:
+        return None
+    return Case(condition, target, assigned.get("set", ()), assigned.get("add", ()))
+
+
+class Goto(Kind):
+    """A `goto`: a route, or a map from outcome to route. Reads as a dict; the plain form is under ``""``."""
+
+    def schema(self) -> Schema:
+        inner = {"$ref": "#/$defs/route"}
+        return by_shape(
+            scalar=TargetName().schema(),
+            sequence=inner,
+            mapping={"type": "object", "additionalProperties": inner, "minProperties": 1},
+            sentence="must be a node, a list of cases, or a map from outcome to either",
+        )
+
+    def read(self, value: Value, reading: Reading) -> dict[str, tuple[tuple[Case, ...], Span]]:
+        if isinstance(value, MappingValue):
+            return {key: (Route().read(entry.value, reading), entry.key.span) for key, entry in value.entries.items()}
+        return {"": (Route().read(value, reading), value.span)}
+
+
+class PromptKind(Kind):
+    """What is played: a text, a mapping, or a list of both."""
+
+    def schema(self) -> Schema:
+        one = {"$ref": "#/$defs/segment"}
+        text = _say({"type": _SCALARS}, "must be a text")
+        return by_shape(
+            scalar=text,
+            mapping=one,
+            sequence={"type": "array", "items": one, "minItems": 1},
+            sentence="must be a prompt",
+        )
+
+    def read(self, value: Value, reading: Reading) -> Prompt | None:
+        items = value.items if isinstance(value, Sequence) else [value]
+        if isinstance(value, Sequence) and value.flow:
+            _split_by_comma(value, reading)
+        segments = tuple(s for s in (_segment(item, reading) for item in items) if s)
+        return Prompt(segments, value.span)
+
+
+def _split_by_comma(value: Sequence, reading: Reading) -> None:
+    for item in value.items[1:]:
+        if isinstance(item, Scalar) and item.plain and item.text[:1].islower():
+            reading.report.error(
+                "comma-splits-text",
+                "a comma inside [ ] ends a text; this looks like its second half",
+                item.span,
+                about=item.text,
+                help="put each text in quotes",
+            )
+
+
+SEGMENT_FIELDS = (
+    Field("text", Words(), "The words."),
+    Field(
+        "audio", Text(), "A WAV file beside the flow; `text` holds its words and is spoken when the file is missing."
+    ),
+    Field("pause", Duration(), "Silence of this length."),
+    Field("one_of", Text(), "A list of prompts of which each call draws one."),
+    Field("if", Test(), "Left out unless this holds."),
+)
+
+
+def segment_schema() -> Schema:
+    """Give the schema of one segment of a prompt."""
+    properties = {f.name: described(f) for f in SEGMENT_FIELDS}
+    properties["one_of"] = {
+        "type": "array",
+        "items": {"$ref": "#/$defs/segment"},
+        "minItems": 1,
+        "errorMessage": "must be a list of prompts",
+        "description": SEGMENT_FIELDS[3].about,
+    }
+    mapping = {"type": "object", "properties": properties, "additionalProperties": False, "minProperties": 1}
+    return by_shape(scalar=Words().schema(), mapping=mapping, sentence="must be a text or a mapping")
+
+
+def _segment(value: Value, reading: Reading) -> Segment | None:
+    if isinstance(value, Scalar):
+        text = Words().read(value, reading)
+        return Segment(value.span, text) if text is not None else None
+    if not isinstance(value, MappingValue):
+        return None
+    forms = [name for name in ("text", "audio", "pause", "one_of") if name in value.entries]
+    if not forms or (len(forms) > 1 and forms != ["text", "audio"]):
+        reading.report.error(
+            "prompt-form",
+            "a prompt's mapping holds one of text, audio, pause or one_of",
+            value.span.start() if not forms else value.entries[forms[-1]].key.span,
+            about=forms[-1] if forms else "text",
+            help="only `audio` may have `text` beside it; make a list of several prompts",
+        )
+        return None
+    read = Fields(SEGMENT_FIELDS).read(value, reading)
+    draws = value.get("one_of")
+    choices = (
+        tuple(s for s in (_segment(item, reading) for item in draws.items) if s) if isinstance(draws, Sequence) else ()
+    )
+    return Segment(value.span, read.get("text"), read.get("audio"), read.get("pause", 0.0), choices, read.get("if"))
+
+
+class BargeInKind(Kind):
+    """What may interrupt: true, false, keys, speech, or a mapping."""
+
+    fields = (
+        Field("after", Duration(), "Not in the prompt's first seconds."),
+        Field("words", Whole(1, 20), "At least so many words."),
+        Field("ignore", ListOf(Text()), "Words that never interrupt."),
+    )
+
+    def schema(self) -> Schema:
+        sentence = "must be true, false, keys, speech, or a mapping"
+        scalar = _say({"enum": [True, False, "keys", "speech"]}, sentence)
+        return by_shape(scalar=scalar, mapping=Fields(self.fields).schema(), sentence=sentence)
+
+    def read(self, value: Value, reading: Reading) -> BargeIn | None:
+        if isinstance(value, MappingValue):
+            return BargeIn(**Fields(self.fields).read(value, reading))
+        if not isinstance(value, Scalar):
+            return None
+        if isinstance(value.value, bool):
+            return BargeIn(value.value, value.value)
+        return BargeIn(keys=value.text == "keys", speech=value.text == "speech")
+
+
+def plain(value: Any) -> Any:
+    """Give a read value as something JSON can hold (for defaults in schemas)."""
+    return dict(value) if isinstance(value, Mapping) else value

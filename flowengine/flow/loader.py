@@ -1,0 +1,238 @@
+"""Text -> a checked Flow, or diagnostics: source, schema, model, checks; everything is reported at once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+from flowengine.flow import checks, document, source
+from flowengine.flow.diagnostics import Diagnostic, Report, Span, did_you_mean
+from flowengine.flow.kinds import Fields, Reading
+from flowengine.flow.model import (
+    Case,
+    Defaults,
+    Flow,
+    Node,
+    NodeType,
+    Prompt,
+    walk,
+)
+from flowengine.flow.schema import Checker, flow_schema
+from flowengine.flow.source import Mapping as MappingValue
+from flowengine.flow.source import Scalar, Value, to_plain
+
+_YAML_BOOLEANS = frozenset({"yes", "no", "on", "off", "y", "n"})
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The outcome of a load: a flow when there is no error, and everything that was found."""
+
+    flow: Flow | None
+    diagnostics: tuple[Diagnostic, ...]
+    lines: tuple[str, ...]
+
+
+def load(file: str, data: bytes | str, types: Mapping[str, NodeType]) -> Loaded:
+    """Load one flow. Never raises for what an author wrote."""
+    report = Report()
+    parsed = source.read(file, data, report)
+    flow = None
+    if isinstance(parsed.root, MappingValue):
+        flow = _Loader(parsed, parsed.root, types, report).load()
+    elif not report.failed:
+        start = Span(file, 1, 1, 1, 1)
+        report.error("not-a-flow", "there is no flow in this file", start, help="begin with `flow: NAME`")
+    return Loaded(None if report.failed else flow, tuple(report.sorted()), parsed.lines)
+
+
+@lru_cache(maxsize=4)
+def _checker(types: tuple[tuple[str, NodeType], ...]) -> Checker:
+    return Checker(flow_schema(dict(types)))
+
+
+def revision(plain: Any) -> str:
+    """Give the SHA-256 of a parsed document: JSON in file order, so comments and layout do not count."""
+    text = json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+class _Loader:
+    def __init__(
+        self, parsed: source.Document, root: MappingValue, types: Mapping[str, NodeType], report: Report
+    ) -> None:
+        self.parsed = parsed
+        self.root = root
+        self.types = types
+        self.report = report
+        self.reading = Reading(report, parsed.lines)
+
+    def load(self) -> Flow:
+        plain = to_plain(self.root)
+        checker = _checker(tuple(sorted(self.types.items())))
+        checker.check(self.parsed, plain, self.report)
+        self._check_repeated(self.root, checker)
+        self._boolean_words()
+        flow = self._flow(revision(plain))
+        checks.run(flow, self.types, self.reading)
+        return flow
+
+    def _check_repeated(self, value: Value, checker: Checker) -> None:
+        """Check the second value of a repeated key in the place of the first."""
+        if isinstance(value, source.Sequence):
+            for item in value.items:
+                self._check_repeated(item, checker)
+        if not isinstance(value, MappingValue):
+            return
+        for entry in value.repeated:
+            first = value.entries[entry.key.text]
+            value.entries[entry.key.text] = entry
+            checker.check(self.parsed, to_plain(self.root), self.report, inside=entry.value.span)
+            value.entries[entry.key.text] = first
+        for entry in value.entries.values():
+            self._check_repeated(entry.value, checker)
+
+    def _boolean_words(self) -> None:
+        """Warn of words that other YAML readers take for booleans."""
+        names = [s for key in ("vars", "args", "nodes") if isinstance(s := self.root.get(key), MappingValue)]
+        scalars = [entry.key for mapping in names for entry in mapping.entries.values()]
+        scalars += list(_under(self.root, {"hear", "lang"}))
+        for scalar in scalars:
+            if scalar.plain and scalar.text.lower() in _YAML_BOOLEANS:
+                self.report.warning(
+                    "yaml-boolean-word",
+                    f"other YAML readers take an unquoted `{scalar.text}` for a boolean",
+                    scalar.span,
+                    about=scalar.text,
+                    help=f'write "{scalar.text}"',
+                    fix=f'"{scalar.text}"',
+                )
+
+    def _flow(self, revision_: str) -> Flow:
+        read = Fields(document.DOCUMENT_FIELDS).read(self.root, self.reading)
+        defaults = self._defaults(read.get("defaults", {}))
+        nodes: dict[str, Node] = {}
+        listed = self.root.get("nodes")
+        if isinstance(listed, MappingValue):
+            for name, entry in listed.entries.items():
+                if isinstance(entry.value, MappingValue):
+                    nodes[name] = self._node(name, entry.key, entry.value, defaults)
+        start = read.get("start") or next(iter(nodes), "")
+        first = self.root.entries.get("start") or self.root.entries.get("nodes")
+        return Flow(
+            read.get("flow", ""),
+            self.parsed.file,
+            revision_,
+            start,
+            read.get("about", ""),
+            read.get("args", {}),
+            read.get("vars", {}),
+            defaults,
+            read.get("always", ()),
+            read.get("catch", {}),
+            nodes,
+            first.value.span if first else self.root.span,
+        )
+
+    def _defaults(self, read: Mapping[str, Any]) -> Defaults:
+        plain = Defaults()
+        return replace(
+            plain,
+            **{
+                **read,
+                "timeouts": document.override(plain.timeouts, read.get("timeouts")),
+                "limits": document.override(plain.limits, read.get("limits")),
+            },
+        )
+
+    def _node(self, name: str, key: Scalar, value: MappingValue, defaults: Defaults) -> Node:
+        present = [k for k in value.entries if k in self.types and k]
+        if len(present) > 1:
+            second = value.entries[present[1]].key
+            self.report.error(
+                "two-types",
+                f'the node "{name}" is both {present[0]} and {present[1]}',
+                second.span,
+                about=present[1],
+                help="make two nodes of it",
+            )
+        kind = self.types[present[0] if present else ""]
+        read = Fields(document.NODE_FIELDS).read(value, self.reading)
+        spec = kind.read(value.get(kind.key) if kind.key else None, self.reading)
+        timeouts = document.override(defaults.timeouts, read.get("timeouts"))
+        if not kind.timed and "node" not in read.get("timeouts", {}):
+            timeouts = replace(timeouts, node=None)
+        goto = value.entries.get("goto")
+        reprompt = read.get("reprompt", ())
+        return Node(
+            name=name,
+            span=value.span,
+            name_span=key.span,
+            type=kind,
+            spec=spec,
+            say=read.get("say"),
+            reprompt=(reprompt,) if isinstance(reprompt, Prompt) else reprompt,
+            barge_in=read.get("barge_in", defaults.barge_in),
+            tries=read.get("tries", 3),
+            catch=read.get("catch", {}),
+            set=read.get("set", ()),
+            add=read.get("add", ()),
+            routes=self._routes(read.get("goto", {}), kind, spec),
+            routes_span=goto.key.span if goto else None,
+            always=read.get("always", True),
+            timeouts=timeouts,
+            voice=read.get("voice", defaults.voice),
+            lang=read.get("lang", defaults.lang),
+            max_visits=read.get("max_visits"),
+            resume=read.get("resume"),
+            type_span=value.entries[kind.key].value.span if kind.key else None,
+        )
+
+    def _routes(
+        self, read: Mapping[str, tuple[tuple[Case, ...], Span]], kind: NodeType, spec: Any
+    ) -> dict[str, tuple[Case, ...]]:
+        """A plain `goto` serves every outcome; a map is held against the outcomes that there are."""
+        outcomes = kind.outcomes(spec)
+        if "" in read:
+            return {"else": read[""][0]}
+        for name, (_, span) in read.items():
+            if name != "else" and name not in outcomes:
+                near = did_you_mean(name, outcomes)
+                known = f"its outcomes: {', '.join(outcomes)}" if outcomes else "it has no outcomes of its own"
+                self.report.error("unknown-outcome", f'unknown outcome "{name}"', span, about=name, help=near or known)
+        return {name: cases for name, (cases, _) in read.items()}
+
+
+def _under(value: Value | None, keys: set[str]) -> list[Scalar]:
+    found: list[Scalar] = []
+    if isinstance(value, source.Sequence):
+        for item in value.items:
+            found += _under(item, keys)
+    elif isinstance(value, MappingValue):
+        for key, entry in value.entries.items():
+            if key in keys:
+                found += _scalars(entry.value)
+            else:
+                found += _under(entry.value, keys)
+    return found
+
+
+def _scalars(value: Value) -> list[Scalar]:
+    if isinstance(value, Scalar):
+        return [value]
+    items = value.items if isinstance(value, source.Sequence) else [e.value for e in value.entries.values()]
+    return [scalar for item in items for scalar in _scalars(item)]
+
+
+def compile_templates(flow: Flow) -> None:
+    """Compile every template and condition, so that no caller waits for it."""
+    for part in walk(flow.nodes):
+        if hasattr(part, "compile"):
+            part.compile()
+    for part in walk(flow.catch):
+        if hasattr(part, "compile"):
+            part.compile()

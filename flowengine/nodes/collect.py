@@ -1,0 +1,245 @@
+"""`collect`: one value of digits by keys, with an optional check and confirmation."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from flowengine.flow.diagnostics import Report, Span, did_you_mean
+from flowengine.flow.expressions import Condition, Equalities
+from flowengine.flow.kinds import (
+    VARIABLE,
+    Field,
+    Fields,
+    Flag,
+    OneKey,
+    Pattern,
+    PromptKind,
+    Reading,
+    Reference,
+    Schema,
+    Test,
+)
+from flowengine.flow.model import Branch, Flow, Node, Prompt
+from flowengine.flow.source import Mapping, Value
+from flowengine.flow.values import UnfitValueError
+from flowengine.nodes.menu import reprompt
+from flowengine.runtime import keys as keypad
+from flowengine.runtime.node import Context, KeyTaken, NodeEvent, TimerDue
+
+BY_KEYS = ("digits", "int", "phone", "text")
+_LENGTH = r"^[1-9][0-9]?(\.\.[1-9][0-9]?)?$"
+YES, NO = "1", "2"
+
+
+@dataclass(frozen=True, slots=True)
+class CollectSpec:
+    """What is collected: ``least`` to ``most`` digits; ``end_key`` and ``clear_key`` are empty for none."""
+
+    into: str
+    into_span: Span
+    least: int = 1
+    most: int = 30
+    end_key: str = "#"
+    clear_key: str = ""
+    check: Condition | Equalities | None = None
+    confirm: Prompt | None = None
+    optional: bool = False
+
+
+class Collect:
+    """Asks for digits. The value is tentative until it was checked and confirmed; only then is it stored."""
+
+    key = "collect"
+    about = "One value by keys into one variable."
+    timed = True
+    asks = True
+    pauses = True
+    keeps_keys = True
+    fields = (
+        Field("into", Pattern(VARIABLE, "must be the name of a variable"), "The variable.", required=True),
+        Field("length", Pattern(_LENGTH, "must be a number of digits such as 6, or 4..8"), "How many digits."),
+        Field("end_key", OneKey(), "The key that ends the entry, or none.", default="hash"),
+        Field("clear_key", OneKey(), "The key that starts the entry over, or none.", default="none"),
+        Field("check", Test(maps=False), "Must hold for the value, which stands under the variable's name."),
+        Field("confirm", Reference("prompt", PromptKind), "Asked before the value is stored: 1 is yes, 2 is no."),
+        Field("optional", Flag(), "The last failure ends it as `skipped` instead of `toomany`.", default=False),
+    )
+
+    def schema(self) -> Schema:
+        """Give the schema of the mapping."""
+        return Fields(self.fields, "must be a mapping such as `{into: account, length: 6}`").schema()
+
+    def read(self, value: Value | None, reading: Reading) -> CollectSpec:
+        """Read what is collected."""
+        start = value.span if value else Span("", 1, 1, 1, 1)
+        if not isinstance(value, Mapping):
+            return CollectSpec("", start)
+        read = Fields(self.fields).read(value, reading)
+        into = value.get("into")
+        least, most = 1, 30
+        if "length" in read:
+            low, _, high = re.sub(r"\.\.", " ", read["length"]).partition(" ")
+            least, most = int(low), int(high or low)
+            if least > most:
+                length = value.entries["length"].value
+                reading.report.error(
+                    "empty-range", "the shorter length comes first", length.span, about=f"{least}..{most}"
+                )
+        return CollectSpec(
+            read.get("into", ""),
+            into.span if into else start,
+            least,
+            most,
+            read.get("end_key", "#"),
+            read.get("clear_key", ""),
+            read.get("check"),
+            read.get("confirm"),
+            read.get("optional", False),
+        )
+
+    def outcomes(self, spec: CollectSpec) -> tuple[str, ...]:
+        """Give `done`, and `skipped` when it is optional."""
+        return ("done", "skipped") if spec.optional else ("done",)
+
+    def branches(self, spec: CollectSpec) -> tuple[Branch, ...]:
+        """There are none."""
+        return ()
+
+    def check(self, node: Node, flow: Flow, report: Report) -> None:
+        """The variable is declared, takes digits, and no digit ends the entry."""
+        spec: CollectSpec = node.spec
+        variable = flow.vars.get(spec.into)
+        if spec.into and variable is None:
+            help_ = did_you_mean(spec.into, flow.vars) or f"declare it: `vars: {{{spec.into}: digits}}`"
+            report.error(
+                "unknown-variable", f'unknown variable "{spec.into}"', spec.into_span, about=spec.into, help=help_
+            )
+        if variable is not None and variable.kind not in BY_KEYS:
+            report.error(
+                "wrong-type",
+                f"a {variable.kind} can not be collected by keys yet; {', '.join(BY_KEYS)} can",
+                spec.into_span,
+                about=variable.kind,
+                help="collect into a variable of the type digits",
+            )
+        for name, key in (("end_key", spec.end_key), ("clear_key", spec.clear_key)):
+            if key and key in "0123456789":
+                report.error(
+                    "digit-ends-entry",
+                    f"`{name}: {key}` is one of the digits that are collected",
+                    node.type_span or node.span,
+                    about=key,
+                    help="use hash, star or none",
+                )
+
+    def enter(self, ctx: Context) -> None:
+        """Use what was typed ahead, else ask."""
+        if not ctx.typed_ahead():
+            ctx.ask(ctx.node.say)
+
+    def question(self, ctx: Context) -> Prompt | None:
+        """Give the confirmation while it is asked, else the question for the value."""
+        if ctx.local.get("confirming"):
+            spec: CollectSpec = ctx.node.spec
+            return spec.confirm
+        return reprompt(ctx)
+
+    def cutting_keys(self, ctx: Context) -> str:
+        """Only keys that it takes cut; in the confirmation any key does."""
+        if ctx.local.get("confirming"):
+            return keypad.ALL
+        own = self._taken(ctx.node.spec)
+        return own + "".join(key for key in keypad.ALL if key not in own and key in ctx.commands())
+
+    def _taken(self, spec: CollectSpec) -> str:
+        return "0123456789" + spec.end_key + spec.clear_key
+
+    def gives_up(self, ctx: Context) -> bool:
+        """An optional one is skipped."""
+        spec: CollectSpec = ctx.node.spec
+        if spec.optional:
+            ctx.done("skipped")
+        return spec.optional
+
+    def handle(self, event: NodeEvent, ctx: Context) -> None:
+        """Take a key or a timer, in the entry or in the confirmation."""
+        if isinstance(event, TimerDue):
+            if event.name == "interdigit":
+                self._complete(ctx, ctx.local.get("entry", ""))
+            else:
+                ctx.fail("noinput")
+        elif isinstance(event, KeyTaken):
+            if ctx.local.get("confirming"):
+                self._confirm(event.key, ctx)
+            else:
+                self._key(event.key, ctx)
+
+    def _key(self, key: str, ctx: Context) -> None:
+        spec: CollectSpec = ctx.node.spec
+        entry: str = ctx.local.get("entry", "")
+        if key not in self._taken(spec):
+            command = ctx.commands().get(key)
+            if command:
+                ctx.command(command)
+            else:
+                ctx.note("ignored", why="this node does not take it")
+                if entry:
+                    ctx.start_timer("interdigit", ctx.node.timeouts.interdigit)
+                else:
+                    ctx.start_timer("noinput", ctx.node.timeouts.noinput)
+        elif key == spec.end_key:
+            self._complete(ctx, entry)
+        elif key == spec.clear_key:
+            ctx.local["entry"] = ""
+            ctx.stop_timer("interdigit")
+            ctx.start_timer("noinput", ctx.node.timeouts.noinput)
+        else:
+            ctx.local["entry"] = entry + key
+            if len(entry) + 1 >= spec.most:
+                ctx.swallow(spec.end_key, ctx.node.timeouts.final)
+                self._complete(ctx, entry + key)
+            else:
+                ctx.start_timer("interdigit", ctx.node.timeouts.interdigit)
+
+    def _complete(self, ctx: Context, entry: str) -> None:
+        spec: CollectSpec = ctx.node.spec
+        ctx.stop_timer("interdigit")
+        ctx.stop_timer("noinput")
+        ctx.local["entry"] = ""
+        if len(entry) < spec.least:
+            ctx.fail("invalid")
+            return
+        try:
+            ctx.propose(spec.into, entry)
+        except UnfitValueError:
+            ctx.fail("invalid")
+            return
+        if spec.check is not None and not spec.check.holds(ctx.scope()):
+            ctx.fail("invalid")
+        elif spec.confirm is None:
+            self._store(ctx)
+        else:
+            # An old key never confirms.
+            ctx.flush_keys("confirm")
+            ctx.local["confirming"] = True
+            ctx.ask(spec.confirm)
+
+    def _confirm(self, key: str, ctx: Context) -> None:
+        if key == YES:
+            self._store(ctx)
+        elif key == NO:
+            ctx.local["confirming"] = False
+            ctx.fail("denied")
+        elif key in ctx.commands():
+            ctx.command(ctx.commands()[key])
+        else:
+            ctx.fail("nomatch")
+
+    def _store(self, ctx: Context) -> None:
+        spec: CollectSpec = ctx.node.spec
+        ctx.store(spec.into)
+        ctx.done("done")
+
+
+NODE = Collect()

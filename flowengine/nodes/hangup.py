@@ -1,0 +1,88 @@
+"""`hangup`: end the call after its words were heard."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flowengine.flow.diagnostics import Report
+from flowengine.flow.kinds import Field, Fields, Flag, Reading, Schema, Shaped, Text
+from flowengine.flow.model import Branch, Flow, Node, Prompt
+from flowengine.flow.source import Mapping, Value
+from flowengine.runtime.node import Context, NodeEvent, PromptOver
+
+
+@dataclass(frozen=True, slots=True)
+class HangupSpec:
+    """``reason`` is for the record; ``interruptible`` lets a key return to the node that led here."""
+
+    reason: str = ""
+    interruptible: bool = False
+
+
+class Hangup:
+    """Says goodbye and ends the call; the goodbye is heard before the line is cut."""
+
+    key = "hangup"
+    about = "Ends the call after its words were heard."
+    timed = False
+    asks = False
+    pauses = True
+    keeps_keys = True
+    fields = (
+        Field("reason", Text(), "For the record."),
+        Field("interruptible", Flag(), "A key during the words returns to the node that led here.", default=False),
+    )
+
+    def schema(self) -> Schema:
+        """Give the schema: nothing, or the mapping."""
+        nothing = {"type": "null", "errorMessage": "must be empty, or a mapping such as `{reason: …}`"}
+        shaped = Shaped("must be empty, or a mapping such as `{reason: …}`", mapping=Fields(self.fields)).schema()
+        shaped["type"] = [*shaped["type"], "null"]
+        shaped["allOf"].append({"if": {"type": "null"}, "then": nothing})
+        return shaped
+
+    def read(self, value: Value | None, reading: Reading) -> HangupSpec:
+        """Read the reason."""
+        return HangupSpec(**Fields(self.fields).read(value, reading)) if isinstance(value, Mapping) else HangupSpec()
+
+    def outcomes(self, spec: HangupSpec) -> tuple[str, ...]:
+        """It leads nowhere."""
+        return ()
+
+    def branches(self, spec: HangupSpec) -> tuple[Branch, ...]:
+        """There are none."""
+        return ()
+
+    def check(self, node: Node, flow: Flow, report: Report) -> None:
+        """There is nothing beyond the schema."""
+
+    def enter(self, ctx: Context) -> None:
+        """Say goodbye."""
+        spec: HangupSpec = ctx.node.spec
+        ctx.speak(cuttable=spec.interruptible)
+
+    def handle(self, event: NodeEvent, ctx: Context) -> None:
+        """End the call when the words were heard; go back when they were cut."""
+        if isinstance(event, PromptOver):
+            if event.cut:
+                ctx.go_back()
+            else:
+                spec: HangupSpec = ctx.node.spec
+                if spec.reason:
+                    ctx.note("reason", text=spec.reason)
+                ctx.hang_up()
+
+    def question(self, ctx: Context) -> Prompt | None:
+        """Nothing is asked."""
+        return None
+
+    def cutting_keys(self, ctx: Context) -> str:
+        """No key is taken."""
+        return ""
+
+    def gives_up(self, ctx: Context) -> bool:
+        """It can not fail."""
+        return False
+
+
+NODE = Hangup()

@@ -1,0 +1,60 @@
+"""Finds node types, dialects and providers by module name and by entry point. The only user of importlib.
+
+The built-in ones come through the same door as a stranger's: the name in YAML or in an address is the name of the
+module (``-`` becomes ``_``, a Python keyword gets a trailing underscore), a third party's is an entry point of the
+groups ``flowengine.nodes``, ``flowengine.dialects`` and ``flowengine.providers``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import keyword
+import pkgutil
+from functools import lru_cache
+from importlib.metadata import entry_points
+from types import ModuleType
+from typing import cast
+
+import flowengine.nodes
+import flowengine.telephony.dialects
+from flowengine.errors import EnvironmentProblem
+from flowengine.runtime.node import RunningNode
+from flowengine.telephony.dialect import Dialect
+
+
+@lru_cache(maxsize=1)
+def node_types() -> dict[str, RunningNode]:
+    """Give every node type by its key in YAML; the step's is empty."""
+    found = {node.key: node for node in (cast(RunningNode, m.NODE) for m in _modules(flowengine.nodes))}
+    for point in entry_points(group="flowengine.nodes"):
+        node = cast(RunningNode, point.load())
+        found.setdefault(node.key, node)
+    return found
+
+
+@lru_cache(maxsize=1)
+def dialects() -> dict[str, Dialect]:
+    """Give every carrier's dialect by its name."""
+    found = {dialect.name: dialect for dialect in (m.DIALECT for m in _modules(flowengine.telephony.dialects))}
+    for point in entry_points(group="flowengine.dialects"):
+        dialect = cast(Dialect, point.load())
+        found.setdefault(dialect.name, dialect)
+    return found
+
+
+def provider(name: str) -> ModuleType:
+    """Import one provider; its SDK comes with it. Raises ``EnvironmentProblem`` for a name that nobody provides."""
+    for point in entry_points(group="flowengine.providers", name=name):
+        return cast(ModuleType, point.load())
+    module = name.replace("-", "_") + ("_" if keyword.iskeyword(name) else "")
+    try:
+        return importlib.import_module(f"flowengine.providers.{module}")
+    except ModuleNotFoundError as error:
+        if error.name and not error.name.startswith("flowengine.providers"):
+            raise EnvironmentProblem(f"the provider {name} needs the package {error.name}") from None
+        raise EnvironmentProblem(f'there is no provider "{name}"') from None
+
+
+def _modules(package: ModuleType) -> list[ModuleType]:
+    names = sorted(info.name for info in pkgutil.iter_modules(package.__path__))
+    return [importlib.import_module(f"{package.__name__}.{name}") for name in names]

@@ -1,0 +1,32 @@
+"""The events that handlers catch: where each is looked up, and what the engine does when nobody catches it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+# The caller's failures: they count, are answered with a sentence, and the node asks again.
+FAILURES = frozenset({"noinput", "nomatch", "invalid", "denied"})
+# After these a handler without `goto` says its words and the call ends: there is nothing to go on with.
+ENDING = frozenset({"toomany", "maxvisits", "timeout.call", "error.loop"})
+END_REASONS: Mapping[str, str] = {
+    "timeout.node": "flow.timeout",
+    "timeout.call": "flow.timeout",
+    "error.tts": "provider.failed",
+}
+
+
+def chain(event: str) -> tuple[str, ...]:
+    """Give the names under which an event's handler is looked for, the most specific first.
+
+    ``error.http.404`` → ``error.http.4xx`` → ``error.http`` → ``error.tool`` → ``error``.
+    """
+    if not event.startswith("error."):
+        return (event,)
+    names = [event]
+    status = re.match(r"error\.http\.([0-9])[0-9]{2}$", event)
+    if status:
+        names += [f"error.http.{status[1]}xx", "error.http"]
+    if event.startswith("error.http") or event.startswith("error.tool."):
+        names.append("error.tool")
+    return (*dict.fromkeys(names), "error")

@@ -1,0 +1,137 @@
+"""What a running node type is: the language half plus ``enter`` and ``handle``, and what it may ask of the call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from flowengine.flow.model import Assignment, Command, Node, NodeType, Prompt
+
+
+@dataclass(frozen=True, slots=True)
+class KeyTaken:
+    """A key for this node: pressed now, or taken from what was typed ahead."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class TimerDue:
+    """A timer that the node (or its input) had started has run out."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class PromptOver:
+    """The prompt that was played with ``speak`` was heard, or ``cut`` by a key that is kept for the next node."""
+
+    cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Transferred:
+    """The outcome of the transfer that this node asked for."""
+
+    outcome: str
+
+
+NodeEvent = KeyTaken | TimerDue | PromptOver | Transferred
+
+
+class Context(Protocol):
+    """What a node type may do. Implemented by the interpreter."""
+
+    @property
+    def node(self) -> Node:
+        """The node that is running."""
+
+    @property
+    def local(self) -> dict[str, Any]:
+        """The node type's own plain data, gone when the node is left."""
+
+    @property
+    def at(self) -> float:
+        """Seconds since the call began."""
+
+    def scope(self) -> Mapping[str, Any]:
+        """Give the names that templates and conditions read."""
+
+    def speak(self, *, cuttable: bool = True) -> None:
+        """Play `say`; ``PromptOver`` follows, at once where there is nothing to say."""
+
+    def ask(self, question: Prompt | None) -> None:
+        """Play a question and then listen; keys that were typed ahead come first, as ``KeyTaken``."""
+
+    def typed_ahead(self) -> bool:
+        """Feed the node what was typed ahead; True when that makes its question needless."""
+
+    def listen(self) -> None:
+        """Wait for input without a prompt; the no-input timer starts."""
+
+    def flush_keys(self, why: str) -> None:
+        """Forget what was typed ahead."""
+
+    def fail(self, event: str) -> None:
+        """Count a failure and do what its handler, or the engine, says; then the node asks again."""
+
+    def done(self, outcome: str) -> None:
+        """Leave the node by an outcome."""
+
+    def command(self, command: Command) -> None:
+        """Take a global command."""
+
+    def commands(self) -> Mapping[str, Command]:
+        """Give the key sequences of the global commands that are awake here."""
+
+    def start_timer(self, name: str, seconds: float) -> None:
+        """Start or restart a timer; ``TimerDue`` follows."""
+
+    def stop_timer(self, name: str) -> None:
+        """Stop a timer."""
+
+    def swallow(self, key: str, seconds: float) -> None:
+        """Swallow this key once if it comes within that time."""
+
+    def propose(self, name: str, value: Any) -> None:
+        """Hold a tentative value under a variable's name; raises ``UnfitValueError``."""
+
+    def store(self, name: str) -> None:
+        """Store the tentative value."""
+
+    def assign(self, set_: Iterable[Assignment], add: Iterable[Assignment]) -> None:
+        """Run assignments."""
+
+    def transfer(self, number: str, mode: str, ring: float, caller_id: str | None, most: float | None) -> None:
+        """Hand the caller over; ``Transferred`` follows for a dial, nothing for a blind transfer."""
+
+    def hang_up(self) -> None:
+        """End the call."""
+
+    def go_back(self) -> None:
+        """Return to the node that led here."""
+
+    def note(self, what: str, **data: Any) -> None:
+        """Explain something in the trace."""
+
+
+class RunningNode(NodeType, Protocol):
+    """A node type with both halves. ``keeps_keys`` says whether keys pressed here are kept for the next node."""
+
+    keeps_keys: bool
+
+    def enter(self, ctx: Context) -> None:
+        """Begin: speak, ask, or be done."""
+
+    def handle(self, event: NodeEvent, ctx: Context) -> None:
+        """Take what happened while the node runs."""
+
+    def question(self, ctx: Context) -> Prompt | None:
+        """Give what is asked again after a failure."""
+
+    def cutting_keys(self, ctx: Context) -> str:
+        """Give the keys that cut this node's prompt when its `barge_in` allows keys."""
+
+    def gives_up(self, ctx: Context) -> bool:
+        """Take the last failure in a way of its own instead of `toomany`; False for none."""
