@@ -88,7 +88,7 @@ class Espeak:
         self._choose(lang, voice)
         words = round(min(450, max(80, _NORMAL_RATE * rate)))
         self._library.espeak_SetParameter(_RATE, words, 0)
-        plain = _COMMANDS.sub(" ", text).replace("[[", "[ [").strip().encode()
+        plain = _COMMANDS.sub(" ", text).replace("[[", "[ [").strip().encode(errors="replace")
         if not plain:
             return b""
         self._parts.clear()
