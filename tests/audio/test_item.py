@@ -7,7 +7,7 @@ from flowengine.errors import Bug
 
 
 def item(samples: int, *, finished: bool = True) -> Item:
-    made = Item("a", 8000)
+    made = Item("a", 8000, origin=0)
     made.append(bytes(samples))
     if finished:
         made.finish()
@@ -32,11 +32,10 @@ def test_take_gives_the_audio_in_order() -> None:
 def test_taking_back_leaves_at_least_a_frame(heard: int, sent: int) -> None:
     made = item(320)
     made.take(320)
-    made.origin, made.ended = 0, True
     made.take_back(Position(heard, estimated=False))
     assert made.sent == sent
     assert made.origin is None
-    assert not made.ended
+    assert made.held == Position(heard, estimated=False)
 
 
 def test_going_back_is_never_forward_and_never_before_what_is_kept() -> None:
