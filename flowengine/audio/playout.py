@@ -131,8 +131,7 @@ class Playout:
         self.gaps = 0
         self._rate = rate
         self._lead = round(lead * rate)
-        frame = rate // 50
-        self._chunk = min(chunk, self._lead) // frame * frame
+        self._chunk = (whole := min(chunk, self._lead)) - whole % (rate // 50)
         if not self._chunk:
             raise Bug("lead and chunk must hold a frame of 20 ms")
         self._returned = marks_on_clear == "returned"
