@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import AsyncIterator, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +41,97 @@ class Synthesizer(Protocol):
 
         Closing the iterator early cancels the request and discards what was not yielded.
         """
+
+
+class MediaTransport(Protocol):
+    """One media socket, as the session sees it. The adapter pumps: it calls the session's ``on_text``, ``on_closed``."""
+
+    async def send(self, text: str) -> None:
+        """Write one text frame; waits while the peer takes nothing (the session watches for how long)."""
+
+    async def close(self, code: int) -> None:
+        """Close with a WebSocket close code."""
+
+    def abort(self) -> None:
+        """Drop the connection at once, unsent data included."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCall:
+    """A call as the store knows it.
+
+    ``state``: ``answered`` (a document with a stream was handed out), ``streaming``, ``dropped`` (the socket ended
+    without a word), ``transferring`` (the stream ends or has ended, the carrier dials), ``resuming`` (a new stream was
+    handed out), ``blind`` (handed over for good), ``hangup`` (we end it) and ``ended`` (the record is written).
+    ``streams`` counts the streams that were opened: who holds the number of the latest one owns the call.
+    ``pending`` is what waits for the next request of the carrier, ``started`` the wall clock in seconds since 1970.
+    """
+
+    id: str
+    carrier: str
+    carrier_call_id: str
+    flow: str
+    revision: str
+    caller: str
+    called: str
+    direction: str
+    started: float
+    seed: int
+    args: Mapping[str, Any]
+    headers: Mapping[str, str] = field(default_factory=dict)
+    state: str = "answered"
+    streams: int = 0
+    offers: int = 1
+    document: str = ""
+    snapshot: dict[str, Any] | None = None
+    saved: float = 0.0
+    pending: dict[str, Any] | None = None
+
+
+class Store(Protocol):
+    """What is known of calls beyond one process. Every method raises ``RemoteError`` when the store does not answer."""
+
+    async def open_call(self, call: StoredCall) -> StoredCall:
+        """Insert a call; one with the same carrier and carrier's id that is not ended is given back instead."""
+
+    async def load_call(self, call_id: str) -> StoredCall | None:
+        """Give a call by our id."""
+
+    async def find_call(self, carrier: str, carrier_call_id: str) -> StoredCall | None:
+        """Give the newest call with the carrier's id."""
+
+    async def change_call(
+        self, call_id: str, *, when: Collection[str], streams: int | None = None, **changes: Any
+    ) -> StoredCall | None:
+        """Change fields in one step if the state is one of ``when`` (and ``streams`` is the latest); None if not."""
+
+    def save_snapshot(self, call_id: str, streams: int, snapshot: dict[str, Any], saved: float) -> None:
+        """Queue a snapshot; it is dropped when a newer stream of the call has been opened."""
+
+    async def finish_call(self, call_id: str, record: Mapping[str, Any]) -> bool:
+        """Write the call's one record and end it; False when it has one already."""
+
+    async def use_token(self, nonce: str, expires: float, now: float) -> bool:
+        """Use a token up; False when it was used before. Expired ones are forgotten."""
+
+    async def keep_flow(self, revision: str, name: str, text: str) -> None:
+        """Keep a flow's text by its revision."""
+
+    async def flow_text(self, revision: str) -> tuple[str, str] | None:
+        """Give the name and text of a revision."""
+
+    async def secret(self) -> bytes:
+        """Give the key of tokens and continue addresses; made once and kept."""
+
+    def trace(self, call_id: str, line: str) -> None:
+        """Append a line to the call's trace; queued, in order."""
+
+
+class AudioStore(Protocol):
+    """Keeps rendered prompts between runs of the server."""
+
+    async def get(self, key: str) -> bytes | None:
+        """Give the µ-law audio of a key."""
+
+    async def put(self, key: str, audio: bytes) -> None:
+        """Keep the µ-law audio of a key; a failure to write is not an error."""

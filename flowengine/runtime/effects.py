@@ -9,14 +9,14 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """Words for the voice. ``constant`` words may be cached on disk, ``private`` ones are masked in the trace."""
+    """Words for the voice. ``constant`` words may be cached on disk; ``shown`` is what the trace says instead."""
 
     text: str
     voice: str
     lang: str
     rate: float
     constant: bool
-    private: bool = False
+    shown: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

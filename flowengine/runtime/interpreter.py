@@ -137,8 +137,16 @@ class Interpreter:
             if event.dropped:
                 self.note("carrier_dropped")
             self._end(event.reason, hung_up=True)
+        elif event.reason == "engine.drained" and state.phase == TALKING:
+            self._dismiss(event.reason)
         else:
             self._end(event.reason, hung_up=False)
+
+    def _dismiss(self, reason: str) -> None:
+        """We must stop while the caller is there: an apology instead of dead air, then the end (case 30)."""
+        self._leave()
+        parts = self._renderer().words(sentence("apology", self.node.lang), constant=True)
+        self._play(parts, ["hang_up", reason], "")
 
     def _prompt_over(self, event: fact.PromptFinished | fact.PromptInterrupted | fact.PromptFailed) -> None:
         state = self.state

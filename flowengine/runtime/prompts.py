@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from hashlib import blake2b
 from typing import Any
 
+from flowengine.flow.expressions import EvaluationError, Template
 from flowengine.flow.model import Prompt, Segment, Voice
 from flowengine.runtime.effects import Part, Pause, Recording, Speech
 
@@ -31,6 +32,9 @@ def sentence(name: str, lang: str) -> str:
     return SENTENCES.get(lang.partition("-")[0], SENTENCES["en"]).get(name, "")
 
 
+COVER = "•"
+
+
 class Renderer:
     """Renders the prompts of one node entry."""
 
@@ -44,12 +48,12 @@ class Renderer:
         self.draw = draw
         self.drawn = 0
 
-    def words(self, text: str, *, constant: bool, private: bool = False) -> list[Part]:
+    def words(self, text: str, *, constant: bool, shown: str | None = None) -> list[Part]:
         """Give a text as parts; none for a text without a letter or digit."""
         text = " ".join(text.split())
         if not any(c.isalnum() for c in text):
             return []
-        return [Speech(text, self.voice.name, self.lang, self.voice.rate, constant, private)]
+        return [Speech(text, self.voice.name, self.lang, self.voice.rate, constant, shown)]
 
     def prompt(self, prompt: Prompt | None) -> list[Part]:
         """Render a prompt; raises ``EvaluationError``."""
@@ -64,12 +68,24 @@ class Renderer:
             return self._segment(segment.one_of[self._index(len(segment.one_of))])
         parts: list[Part] = []
         if segment.text is not None:
-            private = any(name in self.private for name in segment.text.names)
-            parts = self.words(segment.text.text(self.scope), constant=segment.text.constant, private=private)
+            text = segment.text
+            private = any(name in self.private for name in text.names)
+            parts = self.words(
+                text.text(self.scope), constant=text.constant, shown=self._masked(text) if private else None
+            )
         if segment.audio is not None:
             words = parts[0] if parts and isinstance(parts[0], Speech) else None
             return [Recording(segment.audio, words)]
         return parts
+
+    def _masked(self, text: Template) -> str:
+        """Render once more with every private value covered, for whoever reads along."""
+        args = {k: _cover(v) if f"args.{k}" in self.private else v for k, v in self.scope["args"].items()}
+        names = {name: _cover(value) for name, value in self.scope.items() if name in self.private}
+        try:
+            return " ".join(text.text({**self.scope, **names, "args": args}).split())
+        except EvaluationError:
+            return COVER * 3
 
     def _index(self, count: int) -> int:
         """Draw by a keyed hash of (seed, epoch, index): no generator state, the same in every replay."""
@@ -77,6 +93,10 @@ class Renderer:
         key = f"{seed}.{epoch}.{self.drawn}".encode()
         self.drawn += 1
         return int.from_bytes(blake2b(key, digest_size=8).digest()) % count
+
+
+def _cover(value: Any) -> Any:
+    return None if value is None else COVER * len(str(value))
 
 
 def constant_speech(prompt: Prompt, voice: Voice, lang: str) -> list[Speech]:
