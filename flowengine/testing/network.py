@@ -6,6 +6,7 @@ import asyncio
 import socket as sockets
 import struct
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from contextlib import suppress
 from typing import Any, Protocol, TypeAlias
 from urllib.parse import unquote, urlencode, urlsplit
 
@@ -174,7 +175,8 @@ class _RealSocket:
             raw = transport.get_extra_info("socket")
             if raw is not None:
                 # Lingering for no time makes the kernel send RST instead of FIN.
-                raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, struct.pack("ii", 1, 0))
+                with suppress(OSError):  # it may be closed by now
+                    raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, struct.pack("ii", 1, 0))
             transport.abort()
         else:
             transport.close()

@@ -23,13 +23,14 @@ class Event:
 
     - ``document``: ``url``, ``xml`` · ``said``: ``text`` (spoken by the carrier's voice)
     - ``stream_opened``: ``stream``, ``url`` · ``stream_refused``: ``status`` · ``stream_closed``: ``by`` (``server``,
-      ``caller``, ``dropped``, ``call``), ``code``
+      ``caller``, ``dropped``), ``code``
     - ``audio_started`` · ``audio_stopped``: ``samples`` played since it started, without a gap
     - ``mark_played``, ``mark_returned`` (by a clear), ``mark_ignored`` (it will never come back): ``name``
     - ``cleared``: ``unplayed`` samples thrown away, ``marks`` outstanding · ``raced``: ``samples`` lost because they
       arrived while a clear was being carried out
     - ``key``: ``digit``, ``played`` (samples of the current run of audio, 0 when quiet) · ``say``: ``seconds``
     - ``dial``: ``targets``, ``ring``, ``caller_id`` · ``dial_ended``: ``outcome``
+    - ``stalled`` (the server took nothing for 10 s) · ``callback_failed``: ``url``, ``status`` (0: no answer)
     - ``wrong``: ``why`` (the server sent what the carrier does not take) · ``hung_up`` · ``ended``: ``reason``
     """
 

@@ -205,3 +205,18 @@ def test_a_real_refusal() -> None:
             return caught.value.status
 
     assert bounded(scene()) == 403
+
+
+def test_aborting_twice_is_no_error() -> None:
+    async def scene() -> int | None:
+        async with serve(lambda c: c.wait_closed(), "127.0.0.1", 0) as server:
+            network = SocketNetwork()
+            socket = await network.connect(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/", {}, ())
+            socket.abort()
+            assert await socket.receive() is None
+            socket.abort()
+            await socket.close()
+            await network.aclose()
+            return socket.close_code
+
+    assert bounded(scene()) == 1006
