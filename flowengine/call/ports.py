@@ -44,7 +44,7 @@ class Synthesizer(Protocol):
 
 
 class MediaTransport(Protocol):
-    """One media socket, as the session sees it. The adapter pumps: it calls the session's ``on_text``, ``on_closed``."""
+    """One media socket, as the session sees it. Its adapter pumps: it calls ``on_text`` and ``on_closed``."""
 
     async def send(self, text: str) -> None:
         """Write one text frame; waits while the peer takes nothing (the session watches for how long)."""
@@ -101,9 +101,19 @@ class Store(Protocol):
         """Give the newest call with the carrier's id."""
 
     async def change_call(
-        self, call_id: str, *, when: Collection[str], streams: int | None = None, **changes: Any
+        self,
+        call_id: str,
+        *,
+        when: Collection[str],
+        streams: int | None = None,
+        opened: bool = False,
+        offered: bool = False,
+        **changes: Any,
     ) -> StoredCall | None:
-        """Change fields in one step if the state is one of ``when`` (and ``streams`` is the latest); None if not."""
+        """Change fields in one step if the state is one of ``when`` (and ``streams`` is the latest); None if not.
+
+        ``opened`` adds one to ``streams``, ``offered`` one to ``offers``.
+        """
 
     def save_snapshot(self, call_id: str, streams: int, snapshot: dict[str, Any], saved: float) -> None:
         """Queue a snapshot; it is dropped when a newer stream of the call has been opened."""

@@ -86,6 +86,16 @@ class Interpreter:
             return None
         return min(self._state.timers.values(), default=None)
 
+    @property
+    def begun(self) -> bool:
+        """Whether the call has started."""
+        return self._state is not None
+
+    @property
+    def ended(self) -> bool:
+        """Whether the call is over: nothing that comes now has an effect."""
+        return self._state is not None and self._state.phase == ENDED
+
     def snapshot(self) -> dict[str, Any]:
         """Give the state as JSON: valid and complete after every event."""
         return self.state.to_json()

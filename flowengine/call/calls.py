@@ -1,0 +1,361 @@
+"""A call over all its streams: answered, streaming, dropped or transferring, resumed, ended.
+
+What decides is in the store, so that any process can take the carrier's next request. Of the streams of a call only
+the newest one owns it; what an older one still writes is fenced off by its number.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from flowengine.call.clock import CallClock
+from flowengine.call.engine import Engine
+from flowengine.call.ports import MediaTransport, StoredCall
+from flowengine.call.session import CallSession, StreamEnd
+from flowengine.call.tokens import Signer, StreamToken, new_id
+from flowengine.errors import Bug, RemoteError
+from flowengine.runtime import arguments, trace
+from flowengine.runtime import events as fact
+from flowengine.runtime.effects import Transfer
+from flowengine.runtime.interpreter import Interpreter, Program
+from flowengine.telephony.dialect import Apology, Dial, Dialect, HangupNow, StreamOffer
+from flowengine.telephony.messages import CallAnswered, Continued, StatusReported, StreamStarted
+
+log = logging.getLogger("flowengine.call")
+
+RETURN_WITHIN = 5.0  # a dropped call may come back so long
+MAX_OFFERS = 8  # streams handed out for one call before we take it for a loop
+NOTICE_WITHIN = 2.0  # how long the owner of a stream may need to notice that it is over
+POLL = 0.05
+SORRY = "We are sorry, this call can not be taken right now. Please try again later."
+
+
+class Library(Protocol):
+    """Where programs come from."""
+
+    async def named(self, name: str) -> Program | None:
+        """Give the present revision of a flow."""
+
+    async def at_revision(self, revision: str) -> Program | None:
+        """Give a flow as it was when the call began."""
+
+
+class Addresses(Protocol):
+    """The server's public addresses."""
+
+    def stream(self, carrier: str, token: str) -> str:
+        """Give the address of a media stream."""
+
+    def go_on(self, carrier: str, signed_call: str) -> str:
+        """Give the address that is asked after a stream."""
+
+    def status(self, carrier: str) -> str:
+        """Give the address of status callbacks."""
+
+
+class RefusedError(RemoteError):
+    """A stream that we do not take: close it with 1008."""
+
+
+Document = StreamOffer | Dial | Apology | HangupNow
+
+
+class Calls:
+    """All calls that this process has a part in."""
+
+    def __init__(self, engine: Engine, library: Library, signer: Signer, addresses: Addresses) -> None:
+        self.engine = engine
+        self.library = library
+        self.signer = signer
+        self.addresses = addresses
+
+    # --- the first document
+
+    async def answer(self, dialect: Dialect, incoming: CallAnswered, flow: str, given: Mapping[str, str]) -> str:
+        """Give the document for a new call: a stream, or an apology when its flow can not run."""
+        program = await self.library.named(flow)
+        if program is None:
+            log.error('the call asks for the flow "%s", which there is not', flow)
+            return dialect.document(Apology(SORRY))
+        try:
+            args = arguments.bind(program.flow, given)
+        except arguments.BadArgumentError as error:
+            log.error("a call was refused: %s", error)
+            return dialect.document(Apology(SORRY))
+        call = self._new(dialect, incoming, program, args)
+        offer = self._offer(dialect, call)
+        stored = await self.engine.store.open_call(replace(call, document=dialect.document(offer)))
+        return stored.document
+
+    def _new(self, dialect: Dialect, incoming: CallAnswered, program: Program, args: Mapping[str, Any]) -> StoredCall:
+        now = self.engine.wall()
+        call_id = new_id(now)
+        return StoredCall(
+            id=call_id,
+            carrier=dialect.name,
+            carrier_call_id=incoming.carrier_call_id,
+            flow=program.flow.name,
+            revision=program.flow.revision,
+            caller=incoming.caller,
+            called=incoming.called,
+            direction=incoming.direction,
+            started=now,
+            seed=int(call_id[-8:], 36),
+            args=args,
+            headers=incoming.headers,
+        )
+
+    def _offer(self, dialect: Dialect, call: StoredCall) -> StreamOffer:
+        token = self.signer.stream_token(call.id, dialect.name, call.revision, {}, self.engine.wall())
+        return StreamOffer(
+            self.addresses.stream(dialect.name, token),
+            self.addresses.go_on(dialect.name, self.signer.call_address(call.id)),
+            self.addresses.status(dialect.name),
+            {},
+        )
+
+    # --- streams
+
+    async def admit(self, dialect: Dialect, token: StreamToken, started: StreamStarted) -> StoredCall:
+        """Let the stream of a token begin; raises ``RefusedError``."""
+        store = self.engine.store
+        call = await store.load_call(token.call)
+        if call is None or call.carrier_call_id != started.call_id:
+            raise RefusedError("the token is for another call")
+        if not await store.use_token(token.nonce, token.expires, self.engine.wall()):
+            raise RefusedError("the token was used before")
+        opened = await store.change_call(call.id, when={"answered", "resuming"}, state="streaming", opened=True)
+        if opened is None:
+            raise RefusedError(f"the call is {call.state}")
+        return opened
+
+    async def admit_unannounced(
+        self, dialect: Dialect, started: StreamStarted, flow: str, given: Mapping[str, str]
+    ) -> StoredCall:
+        """Let a stream begin that comes from a document of the user's own; raises ``RefusedError``."""
+        program = await self.library.named(flow)
+        if program is None:
+            raise RefusedError(f'there is no flow "{flow}"')
+        args = arguments.bind(program.flow, given)
+        incoming = CallAnswered(
+            started.call_id, given.get("from", ""), given.get("to", ""), "inbound", "in-progress", {}
+        )
+        call = await self.engine.store.open_call(self._new(dialect, incoming, program, args))
+        opened = await self.engine.store.change_call(call.id, when={"answered"}, state="streaming", opened=True)
+        if opened is None:
+            raise RefusedError(f"the call is {call.state}")
+        return opened
+
+    async def make_session(
+        self, dialect: Dialect, call: StoredCall, started: StreamStarted, transport: MediaTransport
+    ) -> tuple[CallSession, list[fact.Event]]:
+        """Make the session of a stream, and the facts with which it begins."""
+        program = await self.library.at_revision(call.revision)
+        if program is None:
+            raise Bug(f"the revision {call.revision} of {call.flow} is gone")
+        loop = asyncio.get_running_loop()
+        wall = self.engine.wall()
+        if call.snapshot is None:
+            clock = CallClock(loop)
+            interpreter = Interpreter(program, self.engine.env)
+            # The clock of the call begins with its first stream.
+            events: list[fact.Event] = [self._started(call, wall)]
+            self.engine.store.trace(call.id, trace.header(_facts_of(call)))
+        else:
+            at = max(call.saved, wall - call.started)
+            clock = CallClock(loop, at)
+            interpreter = Interpreter.restore(program, self.engine.env, call.snapshot, at)
+            events = [fact.StreamResumed(at)]
+            outcome = (call.pending or {}).get("outcome")
+            if outcome is not None:
+                events.append(fact.TransferFinished(at, outcome))
+        session = CallSession(self.engine, dialect, transport, call, interpreter, clock, started.stream_id)
+        self.engine.sessions[call.id] = session
+        return session, events
+
+    def _started(self, call: StoredCall, wall: float) -> fact.CallStarted:
+        fields = {
+            "id": call.id,
+            "from": call.caller,
+            "to": call.called,
+            "direction": call.direction,
+            "carrier": call.carrier,
+            "headers": dict(call.headers),
+            "revision": call.revision,
+            "answered_by": None,
+            "recording": None,
+        }
+        return fact.CallStarted(0.0, fields, datetime.fromtimestamp(wall, UTC).isoformat(), call.seed, call.args)
+
+    async def stream_ended(self, session: CallSession, end: StreamEnd) -> None:
+        """Do what the end of a stream means for its call."""
+        call = session.call
+        if self.engine.sessions.get(call.id) is session:
+            del self.engine.sessions[call.id]
+        if end.state == "dropped":
+            await self._dropped(session)
+        elif end.reason is not None:
+            await self._record(call, session.interpreter, end.reason, session)
+
+    async def _dropped(self, session: CallSession) -> None:
+        """Wait for the carrier to come back with the call; if it does not, the caller is gone (case 30)."""
+        call = session.call
+        changed = await self.engine.store.change_call(
+            call.id,
+            when={"streaming"},
+            streams=call.streams,
+            state="dropped",
+            snapshot=session.interpreter.snapshot(),
+            saved=session.clock.at(),
+        )
+        if changed is not None:
+            self.engine.spawn(self._await_return(session), f"await return of {call.id}")
+
+    async def _await_return(self, session: CallSession) -> None:
+        call = session.call
+        await asyncio.sleep(RETURN_WITHIN)
+        gone = await self.engine.store.change_call(call.id, when={"dropped"}, streams=call.streams, state="hangup")
+        if gone is not None:
+            await self._hung_up(call, session.interpreter, session.clock.at(), "caller.hangup", dropped=True)
+
+    async def _hung_up(
+        self, call: StoredCall, interpreter: Interpreter, at: float, reason: str, *, dropped: bool = False
+    ) -> None:
+        """The caller left while no stream was open."""
+        event = fact.CallerHungUp(at, reason, dropped)
+        wishes = interpreter.handle(event)
+        self.engine.store.trace(call.id, trace.line(event, wishes, sensitive=False))
+        await self._record(call, interpreter, reason, None)
+
+    async def _record(
+        self, call: StoredCall, interpreter: Interpreter, reason: str, session: CallSession | None
+    ) -> None:
+        """Write the one record of the call."""
+        path: list[str] = []
+        failures = 0
+        at = max(0.0, self.engine.wall() - call.started)
+        if interpreter.begun:
+            path, failures = interpreter.state.path, interpreter.state.failures
+        record = {
+            **_facts_of(call),
+            "from": call.caller,
+            "to": call.called,
+            "started": datetime.fromtimestamp(call.started, UTC).isoformat(),
+            "seconds": round(at, 3),
+            "path": path,
+            "failures": failures,
+            "streams": call.streams,
+            "ended_reason": reason,
+            "fault": reason.partition(".")[0],
+            "gaps": session.playout.gaps if session else 0,
+            "counts": dict(session.hearing.counts) if session else {},
+        }
+        if not await self.engine.store.finish_call(call.id, record):
+            self.engine.counts["second_record"] += 1
+
+    # --- what the carrier asks afterwards
+
+    async def go_on(self, dialect: Dialect, call_id: str, request: Continued) -> Document:
+        """Give the document that follows a stream or a dial."""
+        call = await self.engine.store.load_call(call_id)
+        if call is None or call.carrier != dialect.name:
+            return HangupNow()
+        call = await self._noticed(call)
+        if request.over:
+            await self._over(call, request.outcome)
+            return HangupNow()
+        if call.state == "transferring" and request.outcome is not None:
+            return await self._dialled(dialect, call, request.outcome)
+        if call.state in ("transferring", "blind"):
+            return self._dial(dialect, call)
+        if call.state in ("streaming", "dropped", "answered", "resuming"):
+            return await self._resume(dialect, call, {})
+        return HangupNow()
+
+    async def _noticed(self, call: StoredCall) -> StoredCall:
+        """The carrier may ask before the process that holds the stream has seen its end."""
+        deadline = asyncio.get_running_loop().time() + NOTICE_WITHIN
+        while call.state == "streaming" and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(POLL)
+            call = await self.engine.store.load_call(call.id) or call
+        return call
+
+    def _dial(self, dialect: Dialect, call: StoredCall) -> Dial:
+        pending = call.pending or {}
+        action = None
+        if call.state == "transferring":
+            action = self.addresses.go_on(dialect.name, self.signer.call_address(call.id))
+        return Dial((pending["number"],), action, pending["ring"], pending.get("caller_id"), pending.get("max"))
+
+    async def _dialled(self, dialect: Dialect, call: StoredCall, outcome: str) -> Document:
+        """A dial is over: the flow tries the next number, or the call goes on with a new stream."""
+        interpreter = await self._restored(call)
+        wishes = interpreter.handle(fact.TransferFinished(interpreter.state.at, outcome))
+        again = next((effect for effect in wishes if isinstance(effect, Transfer)), None)
+        if again is None:
+            # What follows needs the caller's ear: the new stream begins from the same snapshot with this outcome.
+            return await self._resume(dialect, call, {"outcome": outcome})
+        pending = {"number": again.number, "ring": again.ring, "caller_id": again.caller_id, "max": again.max}
+        changed = await self.engine.store.change_call(
+            call.id, when={"transferring"}, pending=pending, snapshot=interpreter.snapshot()
+        )
+        return self._dial(dialect, changed) if changed else HangupNow()
+
+    async def _resume(self, dialect: Dialect, call: StoredCall, pending: dict[str, Any]) -> Document:
+        if call.offers >= MAX_OFFERS:
+            log.error("the call %s was offered a stream %d times and goes in circles", call.id, call.offers)
+            return HangupNow()
+        changed = await self.engine.store.change_call(
+            call.id,
+            when={"streaming", "dropped", "answered", "resuming", "transferring"},
+            state="answered" if call.snapshot is None else "resuming",
+            offered=True,
+            pending=pending or call.pending,
+        )
+        return self._offer(dialect, changed) if changed else HangupNow()
+
+    async def _restored(self, call: StoredCall) -> Interpreter:
+        program = await self.library.at_revision(call.revision)
+        if program is None or call.snapshot is None:
+            raise Bug(f"the call {call.id} can not be taken up again")
+        return Interpreter.restore(program, self.engine.env, call.snapshot, call.saved)
+
+    async def _over(self, call: StoredCall, outcome: str | None) -> None:
+        """The carrier says that the caller is gone."""
+        gone = await self.engine.store.change_call(
+            call.id, when={"dropped", "transferring", "resuming", "answered"}, state="hangup"
+        )
+        if gone is None:
+            return
+        reason = "flow.transfer" if call.state == "transferring" and outcome == "ended" else "caller.hangup"
+        if call.snapshot is None:
+            program = await self.library.at_revision(call.revision)
+            if program is not None:
+                await self._record(gone, Interpreter(program, self.engine.env), reason, None)
+            return
+        interpreter = await self._restored(call)
+        await self._hung_up(gone, interpreter, max(call.saved, self.engine.wall() - call.started), reason)
+
+    async def status(self, dialect: Dialect, report: StatusReported) -> None:
+        """Take a status callback: the end of a call is believed, everything else is noted."""
+        call = await self.engine.store.find_call(dialect.name, report.carrier_call_id)
+        if call is None:
+            return
+        if report.over:
+            await self._over(call, None)
+
+
+def _facts_of(call: StoredCall) -> dict[str, Any]:
+    return {
+        "id": call.id,
+        "carrier": call.carrier,
+        "carrier_call_id": call.carrier_call_id,
+        "flow": call.flow,
+        "revision": call.revision,
+        "direction": call.direction,
+    }

@@ -1,0 +1,94 @@
+"""What all calls of a process share: the pacing wheel, the voice, the store, the loop's lag, and who is on the line."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Coroutine, Mapping
+from typing import TYPE_CHECKING, Any
+
+from flowengine.call.lag import LoopLag
+from flowengine.call.ports import AudioStore, Store, Synthesizer
+from flowengine.call.voice import Voice
+from flowengine.call.wheel import Wheel
+from flowengine.errors import ProviderError
+from flowengine.flow.model import Flow
+from flowengine.runtime.effects import Speech
+from flowengine.runtime.prompts import constant_speech, sentence
+
+if TYPE_CHECKING:
+    from flowengine.call.session import CallSession
+
+log = logging.getLogger("flowengine.call")
+
+
+class Engine:
+    """One per process. Its tasks outlive single calls and end with ``aclose``."""
+
+    def __init__(
+        self,
+        store: Store,
+        synthesizer: Synthesizer,
+        audio_store: AudioStore | None,
+        env: Mapping[str, str],
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self.store = store
+        self.wall = wall
+        self.env = env
+        self.wheel = Wheel()
+        self.lag = LoopLag()
+        self.voice = Voice(synthesizer, audio_store, self.spawn)
+        self.sessions: dict[str, CallSession] = {}
+        self.counts: Counter[str] = Counter()
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    async def start(self) -> None:
+        """Make ready to answer; raises ``ProviderError`` when there is no voice."""
+        await self.voice.synthesizer.start()
+        self.lag.start()
+
+    async def aclose(self, deadline: float = 5.0) -> None:
+        """End what is left. Bounded by ``deadline`` seconds."""
+        self.lag.stop()
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=deadline)
+        await self.voice.synthesizer.aclose()
+
+    def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
+        """Run something that belongs to the process, not to a call. Its failure is logged."""
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.counts[f"failed.{type(error).__name__}"] += 1
+            if not isinstance(error, ProviderError):
+                log.error("a task of the process failed: %s", task.get_name(), exc_info=error)
+
+    async def warm(self, flow: Flow) -> int:
+        """Render what a flow says without variables, and the engine's own sentences; give how many texts."""
+        texts: dict[Speech, None] = {}
+        for node in flow.nodes.values():
+            for prompt in (node.say, *node.reprompt, getattr(node.spec, "confirm", None)):
+                if prompt is not None:
+                    texts.update(dict.fromkeys(constant_speech(prompt, node.voice, node.lang)))
+            for catches in (node.catch, flow.catch):
+                for catch in catches.values():
+                    for handler in catch.handlers:
+                        if handler.say is not None:
+                            texts.update(dict.fromkeys(constant_speech(handler.say, node.voice, node.lang)))
+            for name in ("noinput", "nomatch", "invalid", "apology"):
+                words = sentence(name, node.lang)
+                texts[Speech(words, node.voice.name, node.lang, node.voice.rate, constant=True)] = None
+        for speech in texts:
+            await self.voice.render(speech)
+        return len(texts)

@@ -1,0 +1,397 @@
+"""One stream of a call: the only place with its tasks, its inbox and its socket.
+
+Theory of operation. The adapter pumps text frames into ``on_text``; what they mean goes into the inbox. One consumer
+drains it, sorts by (time, rank), hands each fact to the interpreter and carries out the effects. One writer owns the
+socket. The process's wheel moves audio from the playout to the writer and watches whether the peer still reads. Every
+other task of the call is guarded: its exception is a fact, never the end of the group. ``run`` returns how the stream
+ended; who called it writes the record.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Coroutine
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from flowengine.audio import playout as ledger
+from flowengine.call.clock import CallClock
+from flowengine.call.engine import Engine
+from flowengine.call.hearing import Hearing
+from flowengine.call.ports import MediaTransport, StoredCall
+from flowengine.call.speaking import Speaking
+from flowengine.errors import Bug, RemoteError
+from flowengine.runtime import effects as wish
+from flowengine.runtime import events as fact
+from flowengine.runtime import trace
+from flowengine.runtime.interpreter import Interpreter
+from flowengine.telephony.dialect import Dialect
+from flowengine.telephony.messages import (
+    AudioCleared,
+    Clear,
+    DigitReceived,
+    Incoming,
+    Mark,
+    MarkReached,
+    Media,
+    MediaReceived,
+    Stop,
+    StreamStopped,
+)
+
+log = logging.getLogger("flowengine.call")
+
+LATE = 0.02  # a deadline that fires later than this lets the sockets be read first
+MAX_INBOX = 1000
+SEND_DEADLINE = 4.5  # seconds in which the peer takes nothing before it counts as gone
+TEARDOWN = 5.0
+STOP_ANSWER = 1.0  # the carrier closes by itself after `stop`
+GOODBYE = 0.3  # after the last mark, before the line is cut
+CLOSE_NORMAL = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEnd:
+    """How a stream ended: ``state`` is the call's (`hangup`, `transferring`, `blind`, `dropped`), with its reason."""
+
+    state: str
+    reason: str | None
+    close_code: int | None
+
+
+class CallSession:
+    """Our object for one stream of a call."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        dialect: Dialect,
+        transport: MediaTransport,
+        call: StoredCall,
+        interpreter: Interpreter,
+        clock: CallClock,
+        stream_id: str,
+    ) -> None:
+        self.call = call
+        self.interpreter = interpreter
+        self.clock = clock
+        self.hearing = Hearing(dialect)
+        self._engine = engine
+        self._dialect = dialect
+        self._transport = transport
+        self._stream_id = stream_id
+        self._inbox: list[fact.Event] = []
+        self._wake = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+        self._rearmed = False
+        self._outbox: deque[str] = deque()
+        self._writable = asyncio.Event()
+        self._flushed = asyncio.Event()
+        self._sending_since: float | None = None
+        self._closed: int | None = None
+        self._gone = asyncio.Event()
+        self._end: StreamEnd | None = None
+        self._group: asyncio.TaskGroup | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.playout = ledger.Playout(
+            clear_ack=dialect.capabilities.clear_ack,
+            marks_on_clear=dialect.capabilities.marks_on_clear,
+            prefix=f"{call.id}.{call.streams}",
+        )
+        self.speaking = Speaking(self.playout, engine.voice, self.put, self._spawn, self._kick, clock)
+
+    # --- the adapter's side
+
+    def on_text(self, text: str) -> None:
+        """Take one text frame off the socket."""
+        now = self.clock.now()
+        message = self.hearing.take(text)
+        if isinstance(message, MediaReceived):
+            if message.timestamp is not None:
+                self.playout.media_seen(now, message.timestamp)
+        elif message is not None:
+            self._on_message(message, now)
+        elif self.hearing.broken and self._end is None:
+            self.put(fact.CallStopped(self.clock.at(now), "carrier.failed"))
+
+    def _on_message(self, message: Incoming, now: float) -> None:
+        at, carrier_time = self.clock.at(now), self.hearing.carrier_time
+        if isinstance(message, DigitReceived):
+            interrupted = self.speaking.cut_by(message.digit, at, now, carrier_time)
+            if interrupted is not None:
+                self.put(interrupted)
+            self.put(fact.DigitPressed(at, message.digit))
+        elif isinstance(message, MarkReached):
+            self._take_facts(self.playout.mark_returned(message.name, now, carrier_time), at)
+        elif isinstance(message, AudioCleared):
+            self.playout.cleared(now)
+            self._kick()
+        elif isinstance(message, StreamStopped) and self._end is None:
+            self.put(fact.CallerHungUp(at))
+
+    def on_closed(self, code: int) -> None:
+        """The socket is gone."""
+        if self._closed is not None:
+            return
+        self._closed = code
+        self._gone.set()
+        self._writable.set()
+        self._flushed.set()
+        at = self.clock.at()
+        if self._end is not None or self.interpreter.ended:
+            return
+        if code in (1000, 1001) and not self._dialect.capabilities.stop_event:
+            self.put(fact.CallerHungUp(at))
+        else:
+            # Without a word: the carrier may come back with the call within 5 s (case 30).
+            self._finish("dropped", None)
+
+    # --- the inbox
+
+    def put(self, event: fact.Event) -> None:
+        """Put a fact into the inbox. Keys and ends are never dropped; an inbox that overflows is our bug."""
+        if len(self._inbox) >= MAX_INBOX:
+            self._inbox = [fact.CallStopped(event.at, "engine.failed")]
+        else:
+            self._inbox.append(event)
+        self._wake.set()
+
+    async def run(self, first: fact.Event, *more: fact.Event) -> StreamEnd:
+        """Hold the conversation on this stream until the stream ends."""
+        self.put(first)
+        for event in more:
+            self.put(event)
+        member = self._engine.wheel.join(self._pump)
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                self._spawn(self._write(), "write")
+                while self._end is None:
+                    # Bounded by the interpreter's own deadlines: `call` limits every conversation.
+                    await self._wake.wait()
+                    self._wake.clear()
+                    await self._consume()
+                    self._arm()
+                await self._teardown()
+                for task in list(self._tasks):
+                    task.cancel()
+        except BaseExceptionGroup as errors:
+            self._transport.abort()
+            log.exception("a bug of ours ended the call %s", self.call.id, exc_info=errors)
+            self._engine.counts["engine.failed"] += 1
+            self._engine.store.trace(self.call.id, trace.note(self.clock.at(), "bug", error=repr(errors.exceptions)))
+            return StreamEnd("hangup", "engine.failed", self._closed)
+        finally:
+            self._engine.wheel.leave(member)
+            if self._timer is not None:
+                self._timer.cancel()
+        return self._end
+
+    async def _consume(self) -> None:
+        while self._inbox and self._end is None:
+            batch, self._inbox = sorted(self._inbox, key=fact.rank), []
+            for event in batch:
+                if self._end is None:
+                    await self._handle(event)
+
+    async def _handle(self, event: fact.Event) -> None:
+        sensitive = self.interpreter.sensitive if not isinstance(event, fact.CallStarted) else False
+        wishes = self.interpreter.handle(event)
+        self._engine.store.trace(self.call.id, trace.line(event, wishes, sensitive=sensitive))
+        saving = any(isinstance(effect, wish.SaveSnapshot) for effect in wishes)
+        if saving and not self.interpreter.ended:
+            self._save()
+        for effect in wishes:
+            await self._carry_out(effect)
+
+    def _save(self) -> None:
+        snapshot = self.interpreter.snapshot()
+        self._engine.store.save_snapshot(self.call.id, self.call.streams, snapshot, self.clock.at())
+
+    async def _carry_out(self, effect: wish.Effect) -> None:
+        if isinstance(effect, wish.PlayPrompt):
+            self.speaking.play(effect)
+        elif isinstance(effect, wish.StopPrompt):
+            if self.speaking.prompt is not None and self.speaking.prompt.prompt == effect.prompt:
+                self.speaking.stop(self.clock.now(), self.hearing.carrier_time)
+        elif isinstance(effect, wish.Transfer) and self.call.document:
+            await self._transfer(effect)
+        elif isinstance(effect, wish.Transfer):
+            # A stream from a document of the user's own: there is no address on which the carrier would ask us to dial.
+            self.put(fact.TransferFinished(self.clock.at(), "failed"))
+        elif isinstance(effect, wish.HangUp):
+            await self._say_goodbye()
+            await self._settle("hangup", effect.reason)
+        elif isinstance(effect, wish.EndCall) and self._end is None:
+            await self._settle("hangup", effect.reason)
+
+    async def _transfer(self, effect: wish.Transfer) -> None:
+        pending = {
+            "number": effect.number,
+            "ring": effect.ring,
+            "caller_id": effect.caller_id,
+            "max": effect.max,
+        }
+        blind = effect.mode == "blind"
+        await self._settle("blind" if blind else "transferring", "flow.transfer" if blind else None, pending)
+
+    async def _settle(self, state: str, reason: str | None, pending: dict[str, Any] | None = None) -> None:
+        """Note in the store what the next request of the carrier shall find, then let the stream end."""
+        if self._end is not None:
+            return
+        try:
+            await self._engine.store.change_call(
+                self.call.id,
+                when={"streaming"},
+                streams=self.call.streams,
+                state=state,
+                pending=pending,
+                snapshot=self.interpreter.snapshot(),
+                saved=self.clock.at(),
+            )
+        except RemoteError as error:
+            log.error("the store did not take the end of call %s: %s", self.call.id, error)
+            self._engine.counts["store.failed"] += 1
+        self._finish(state, reason)
+
+    def _finish(self, state: str, reason: str | None) -> None:
+        self._end = StreamEnd(state, reason, self._closed)
+        self._wake.set()
+
+    # --- time
+
+    def _arm(self) -> None:
+        """Set the one timer to the interpreter's deadline."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        due = self.interpreter.deadline
+        if due is not None and self._end is None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_at(self.clock.when(due), self._due, due)
+
+    def _due(self, due: float) -> None:
+        at = self.clock.at()
+        if at - due > LATE and not self._rearmed:
+            # After a stall the key that beat this timer may still be in the kernel's buffer: read the sockets first.
+            self._rearmed = True
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_at(loop.time() + LATE, self._due, due)
+            return
+        self._rearmed = False
+        self.put(fact.TimePassed(at))
+
+    # --- audio and the socket
+
+    def _kick(self) -> None:
+        """Move audio now instead of waiting for the wheel."""
+        self._pump(self.clock.now())
+
+    def _pump(self, now: float) -> None:
+        """Write what the playout gives; called by the wheel every 20 ms."""
+        if self._sending_since is not None:
+            if now - self._sending_since > SEND_DEADLINE:
+                self._stalled()
+            return
+        if self._closed is not None or self.playout.idle:
+            return
+        commands, facts = self.playout.pull(now)
+        for command in commands:
+            self._send(command)
+        if commands:
+            self.speaking.made_room()
+        if facts:
+            self._take_facts(facts, self.clock.at(now))
+
+    def _stalled(self) -> None:
+        self._engine.counts["peer_stalled"] += 1
+        self._sending_since = None
+        self._transport.abort()
+        if self._end is None:
+            self.put(fact.CallStopped(self.clock.at(), "carrier.failed"))
+
+    def _take_facts(self, facts: list[ledger.Fact], at: float) -> None:
+        for one in facts:
+            if isinstance(one, ledger.ItemFinished):
+                self.speaking.finished(one, at)
+            elif isinstance(one, ledger.PositionCorrected):
+                line = trace.note(at, "position_corrected", prompt=one.item, was=one.was, now=one.now)
+                self._engine.store.trace(self.call.id, line)
+
+    def _send(self, command: ledger.Command) -> None:
+        if isinstance(command, ledger.Chunk):
+            text = self._dialect.encode(Media(command.data), self._stream_id)
+        elif isinstance(command, ledger.MarkOut):
+            text = self._dialect.encode(Mark(command.name), self._stream_id)
+        else:
+            text = self._dialect.encode(Clear(), self._stream_id)
+        if text is None:
+            raise Bug(f"{self._dialect.name} has no {type(command).__name__}")
+        self._outbox.append(text)
+        self._writable.set()
+
+    async def _write(self) -> None:
+        """Be the one writer of the socket. The wheel watches how long a send takes."""
+        while self._closed is None:
+            self._writable.clear()
+            while self._outbox and self._closed is None:
+                self._sending_since = self.clock.now()
+                await self._transport.send(self._outbox.popleft())
+                self._sending_since = None
+            self._flushed.set()
+            # Bounded by the call: teardown cancels this task.
+            await self._writable.wait()
+
+    # --- tasks and ends
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        if self._group is None:
+            raise Bug("a task of a call needs its group")
+        task = self._group.create_task(self._guard(work, name), name=f"{self.call.id} {name}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _guard(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Keep a task's failure from ending the group: it becomes a fact."""
+        try:
+            await work
+        except (RemoteError, OSError) as error:
+            self._engine.counts[f"failed.{name.split()[0]}"] += 1
+            self._engine.store.trace(self.call.id, trace.note(self.clock.at(), "failed", source=name, error=str(error)))
+            if self._end is None:
+                self.put(fact.CallStopped(self.clock.at(), "carrier.failed"))
+
+    async def _say_goodbye(self) -> None:
+        """The goodbye was heard up to its last mark; leave the line open a moment longer (case 27)."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GOODBYE):
+                await self._gone.wait()
+
+    async def _teardown(self) -> None:
+        """End the stream as the carrier wants it: what has to be said, then the close. Bounded; else abort."""
+        if self._closed is not None:
+            return
+        try:
+            async with asyncio.timeout(TEARDOWN):
+                await self._close_stream()
+        except TimeoutError:
+            self._transport.abort()
+
+    async def _close_stream(self) -> None:
+        self.speaking.stop(self.clock.now(), self.hearing.carrier_time)
+        stop = self._dialect.encode(Stop(), self._stream_id)
+        if stop is not None:
+            self._outbox.append(stop)
+        self._flushed.clear()
+        self._writable.set()
+        await self._flushed.wait()
+        if stop is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(STOP_ANSWER):
+                    await self._gone.wait()
+        if self._closed is None:
+            await self._transport.close(CLOSE_NORMAL)

@@ -1,0 +1,112 @@
+"""Words -> audio for all calls of a process: the prompt cache in memory and on disk, and what is shared in flight."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any
+
+from flowengine.audio import mulaw
+from flowengine.call.ports import AudioStore, SpeechRequest, Synthesizer
+from flowengine.errors import ProviderError
+from flowengine.runtime.effects import Part, Pause, Recording, Speech
+
+RATE = 8000
+MAX_BYTES = 64 << 20
+DEADLINE = 10.0
+
+Spawn = Callable[[Coroutine[Any, Any, bytes], str], asyncio.Task[bytes]]
+
+
+class Voice:
+    """Gives the audio of prompts. Constant words are rendered once; words out of a template never go to disk."""
+
+    def __init__(self, synthesizer: Synthesizer, store: AudioStore | None, spawn: Spawn) -> None:
+        self.synthesizer = synthesizer
+        self.files: dict[str, bytes] = {}
+        self._store = store
+        self._spawn = spawn
+        self._memory: OrderedDict[str, bytes] = OrderedDict()
+        self._bytes = 0
+        self._flight: dict[str, asyncio.Task[bytes]] = {}
+
+    def ready(self, part: Part) -> bytes | None:
+        """Give a part's audio if it is at hand without waiting."""
+        if isinstance(part, Pause):
+            return bytes([mulaw.SILENCE]) * round(part.seconds * RATE)
+        if isinstance(part, Recording):
+            audio = self.files.get(part.file)
+            if audio is not None:
+                return audio
+            return self.ready(part.words) if part.words else b""
+        return self._remembered(self._key(part)) if part.constant else None
+
+    async def audio(self, part: Part) -> AsyncIterator[bytes]:
+        """Yield a part's audio as it comes; raises ``ProviderError``."""
+        audio = self.ready(part)
+        if audio is not None:
+            yield audio
+            return
+        words = part.words if isinstance(part, Recording) else part
+        if not isinstance(words, Speech):
+            return
+        if words.constant:
+            yield await self.render(words)
+            return
+        async for chunk in self.synthesizer.speak(_request(words)):
+            yield chunk
+
+    async def render(self, words: Speech) -> bytes:
+        """Give the whole audio of constant words: from memory, from disk, or rendered once for all who wait."""
+        key = self._key(words)
+        audio = self._remembered(key)
+        if audio is not None:
+            return audio
+        task = self._flight.get(key)
+        if task is None:
+            task = self._spawn(self._fetch(key, words), f"render {key[:8]}")
+            self._flight[key] = task
+            task.add_done_callback(lambda _: self._flight.pop(key, None))
+        # Shielded: the hang-up of one call must not take the prompt from another that waits for the same words.
+        return await asyncio.shield(task)
+
+    async def _fetch(self, key: str, words: Speech) -> bytes:
+        stored = await self._store.get(key) if self._store else None
+        if stored is not None:
+            self._remember(key, stored)
+            return stored
+        try:
+            async with asyncio.timeout(DEADLINE):
+                chunks = [chunk async for chunk in self.synthesizer.speak(_request(words))]
+        except TimeoutError:
+            raise ProviderError(self.synthesizer.name, "timeout", retryable=True) from None
+        audio = b"".join(chunks)
+        self._remember(key, audio)
+        if self._store:
+            await self._store.put(key, audio)
+        return audio
+
+    def _key(self, words: Speech) -> str:
+        parts = (self.synthesizer.name, self.synthesizer.version, words.voice, words.lang, str(words.rate), "ulaw8000")
+        return hashlib.sha256("\0".join((*parts, words.text)).encode()).hexdigest()
+
+    def _remembered(self, key: str) -> bytes | None:
+        audio = self._memory.get(key)
+        if audio is not None:
+            self._memory.move_to_end(key)
+        return audio
+
+    def _remember(self, key: str, audio: bytes) -> None:
+        if key in self._memory:
+            return
+        self._memory[key] = audio
+        self._bytes += len(audio)
+        while self._bytes > MAX_BYTES:
+            _, oldest = self._memory.popitem(last=False)
+            self._bytes -= len(oldest)
+
+
+def _request(words: Speech) -> SpeechRequest:
+    return SpeechRequest(words.text, words.voice, words.lang, words.rate)
