@@ -361,6 +361,11 @@ def _typed(text: str) -> str | int | float | bool | None:
     return text
 
 
+def scalar(text: str, span: Span) -> Scalar:
+    """Make a scalar as if the text had been written plainly at that place."""
+    return Scalar(_typed(text), text, span, plain=True)
+
+
 def to_plain(value: Value | None) -> Any:
     """Give the tree as plain dicts, lists and typed scalars (what JSON Schema and the revision hash see)."""
     if isinstance(value, Scalar):
