@@ -17,7 +17,7 @@ from flowengine.call.clock import CallClock
 from flowengine.call.engine import Engine
 from flowengine.call.ports import MediaTransport, StoredCall
 from flowengine.call.session import CallSession, StreamEnd
-from flowengine.call.tokens import Signer, StreamToken, new_id
+from flowengine.call.tokens import LIFETIME, Signer, StreamToken, new_id
 from flowengine.errors import Bug, RemoteError
 from flowengine.runtime import arguments, trace
 from flowengine.runtime import events as fact
@@ -73,6 +73,8 @@ class Calls:
         self.library = library
         self.signer = signer
         self.addresses = addresses
+        # Calls with a document of ours that have not opened its stream yet, with the time until which they may.
+        self.offered: dict[str, float] = {}
 
     # --- the first document
 
@@ -111,6 +113,7 @@ class Calls:
         )
 
     def _offer(self, dialect: Dialect, call: StoredCall) -> StreamOffer:
+        self.offered[call.id] = self.engine.wall() + LIFETIME
         token = self.signer.stream_token(call.id, dialect.name, call.revision, {}, self.engine.wall())
         return StreamOffer(
             self.addresses.stream(dialect.name, token),
@@ -124,6 +127,7 @@ class Calls:
     async def admit(self, dialect: Dialect, token: StreamToken, started: StreamStarted) -> StoredCall:
         """Let the stream of a token begin; raises ``RefusedError``."""
         store = self.engine.store
+        self.offered.pop(token.call, None)
         call = await store.load_call(token.call)
         if call is None or call.carrier_call_id != started.call_id:
             raise RefusedError("the token is for another call")
@@ -340,6 +344,15 @@ class Calls:
             return
         interpreter = await self._restored(call)
         await self._hung_up(gone, interpreter, max(call.saved, self.engine.wall() - call.started), reason)
+
+    async def abandon(self, call_id: str, reason: str) -> None:
+        """End a call whose stream never came to a conversation."""
+        gone = await self.engine.store.change_call(call_id, when={"answered", "resuming", "streaming"}, state="hangup")
+        if gone is None:
+            return
+        program = await self.library.at_revision(gone.revision)
+        if program is not None:
+            await self._record(gone, Interpreter(program, self.engine.env), reason, None)
 
     async def status(self, dialect: Dialect, report: StatusReported) -> None:
         """Take a status callback: the end of a call is believed, everything else is noted."""

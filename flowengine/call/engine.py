@@ -60,6 +60,11 @@ class Engine:
             await asyncio.wait(tasks, timeout=deadline)
         await self.voice.synthesizer.aclose()
 
+    @property
+    def busy(self) -> bool:
+        """Whether a call is on the line, or something of one has still to be written."""
+        return bool(self.sessions or self._tasks)
+
     def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
         """Run something that belongs to the process, not to a call. Its failure is logged."""
         task = asyncio.get_running_loop().create_task(work, name=name)

@@ -339,8 +339,12 @@ class CallSession:
             self._writable.clear()
             while self._outbox and self._closed is None:
                 self._sending_since = self.clock.now()
-                await self._transport.send(self._outbox.popleft())
-                self._sending_since = None
+                try:
+                    await self._transport.send(self._outbox.popleft())
+                except OSError:
+                    return  # the socket is gone; the adapter says so with its code
+                finally:
+                    self._sending_since = None
             self._flushed.set()
             # Bounded by the call: teardown cancels this task.
             await self._writable.wait()

@@ -27,6 +27,6 @@ def chain(event: str) -> tuple[str, ...]:
     status = re.match(r"error\.http\.([0-9])[0-9]{2}$", event)
     if status:
         names += [f"error.http.{status[1]}xx", "error.http"]
-    if event.startswith("error.http") or event.startswith("error.tool."):
+    if event.startswith(("error.http", "error.tool.")):
         names.append("error.tool")
     return (*dict.fromkeys(names), "error")

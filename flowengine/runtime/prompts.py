@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from hashlib import blake2b
+from pathlib import PurePosixPath
 from typing import Any
 
 from flowengine.flow.expressions import EvaluationError, Template
@@ -75,7 +76,7 @@ class Renderer:
             )
         if segment.audio is not None:
             words = parts[0] if parts and isinstance(parts[0], Speech) else None
-            return [Recording(segment.audio, words)]
+            return [Recording(audio_path(segment), words)]
         return parts
 
     def _masked(self, text: Template) -> str:
@@ -93,6 +94,11 @@ class Renderer:
         key = f"{seed}.{epoch}.{self.drawn}".encode()
         self.drawn += 1
         return int.from_bytes(blake2b(key, digest_size=8).digest()) % count
+
+
+def audio_path(segment: Segment) -> str:
+    """Give the path of a segment's file: as written, beside the flow."""
+    return str(PurePosixPath(segment.span.file).parent / (segment.audio or ""))
 
 
 def _cover(value: Any) -> Any:

@@ -1,0 +1,120 @@
+"""The flows of a server: loaded from a folder at start, by name; older revisions from the store."""
+
+from __future__ import annotations
+
+import wave
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from flowengine.audio import mulaw
+from flowengine.audio.resample import Resampler
+from flowengine.call.ports import Store
+from flowengine.errors import EnvironmentProblem
+from flowengine.flow.diagnostics import Diagnostic, Span
+from flowengine.flow.loader import Loaded, compile_templates, load
+from flowengine.flow.model import Flow, Segment, walk
+from flowengine.runtime.interpreter import Program
+from flowengine.runtime.node import RunningNode
+from flowengine.runtime.prompts import audio_path
+
+RATE = 8000
+
+
+class FlowFolder:
+    """Implements the port ``Library`` over a folder of flows."""
+
+    def __init__(self, store: Store, types: Mapping[str, RunningNode]) -> None:
+        self.programs: dict[str, Program] = {}
+        self._store = store
+        self._types = types
+        self._revisions: dict[str, Program] = {}
+
+    async def open(self, folder: Path) -> list[tuple[Loaded, str]]:
+        """Load every flow; give those with findings and their file. Flows with errors are not served."""
+        found: list[tuple[Loaded, str]] = []
+        for path in flow_files(folder):
+            text = path.read_bytes()
+            loaded = load(path.as_posix(), text, self._types)
+            flow = loaded.flow
+            if flow is not None and flow.name in self.programs:
+                loaded = Loaded(None, (*loaded.diagnostics, _twice(flow, self.programs[flow.name].flow)), loaded.lines)
+                flow = None
+            if loaded.diagnostics:
+                found.append((loaded, path.as_posix()))
+            if flow is not None:
+                compile_templates(flow)
+                self.programs[flow.name] = self._revisions[flow.revision] = Program(flow)
+                # The name of the file goes with the text: prompts from files stand beside it.
+                await self._store.keep_flow(flow.revision, flow.file, text.decode("utf-8-sig"))
+        return found
+
+    async def named(self, name: str) -> Program | None:
+        """Give the present revision of a flow."""
+        return self.programs.get(name)
+
+    async def at_revision(self, revision: str) -> Program | None:
+        """Give a flow as it was when the call began, from another process's folder if need be."""
+        if revision in self._revisions:
+            return self._revisions[revision]
+        kept = await self._store.flow_text(revision)
+        if kept is None:
+            return None
+        flow = load(kept[0], kept[1], self._types).flow
+        if flow is None:
+            return None
+        self._revisions[revision] = Program(flow)
+        return self._revisions[revision]
+
+
+def flow_files(folder: Path) -> Iterator[Path]:
+    """Give the flow files below a folder, without tests, in a stable order."""
+    for path in sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yml")]):
+        if not path.name.endswith((".test.yaml", ".test.yml")):
+            yield path
+
+
+def _twice(flow: Flow, first: Flow) -> Diagnostic:
+    return Diagnostic(
+        "duplicate-flow",
+        f'the flow "{flow.name}" is in {first.file} as well',
+        Span(flow.file, 1, 1, 1, 1),
+        about=flow.name,
+        help="rename one of the two",
+    )
+
+
+def load_recordings(flow: Flow) -> dict[str, bytes]:
+    """Read the flow's audio files as µ-law at 8 kHz; a missing one with words is spoken instead.
+
+    Raises ``EnvironmentProblem`` for a file that can not be played and has no words.
+    """
+    found: dict[str, bytes] = {}
+    for part in walk((flow.nodes, flow.catch)):
+        if isinstance(part, Segment) and part.audio is not None:
+            path = audio_path(part)
+            try:
+                found[path] = read_wav(Path(path))
+            except (OSError, wave.Error, EOFError, EnvironmentProblem) as error:
+                if part.text is None:
+                    where = f"{part.span.file}:{part.span.line}"
+                    raise EnvironmentProblem(
+                        f"{where}: {path} can not be played ({error}); add `text` as its words"
+                    ) from None
+    return found
+
+
+def read_wav(path: Path) -> bytes:
+    """Read a mono or stereo PCM16 WAV of 8, 16, 22.05 or 24 kHz as µ-law at 8 kHz."""
+    with wave.open(str(path), "rb") as file:
+        rate, channels, width = file.getframerate(), file.getnchannels(), file.getsampwidth()
+        if width != 2 or rate not in (8000, 16000, 22050, 24000):
+            raise EnvironmentProblem(
+                f"it has {8 * width} bits at {rate} Hz; 16 bits at 8, 16, 22.05 or 24 kHz are played"
+            )
+        pcm = np.frombuffer(file.readframes(file.getnframes()), dtype="<i2").reshape(-1, channels)[:, 0]
+    if rate == RATE:
+        return mulaw.encode(pcm)
+    resampler = Resampler(rate, RATE)
+    return mulaw.encode(np.concatenate([resampler.process(pcm), resampler.flush()]))

@@ -1,0 +1,312 @@
+"""Settings from `flowengine.yaml` and the environment: the only reader of ``os.environ``.
+
+The file goes through the same strict reader as flows, and its mistakes become the same diagnostics. ``${NAME}`` and
+``${NAME:-default}`` are taken from the environment; every key can be overridden by ``FLOWENGINE_SECTION__KEY``. No file
+is needed: the embedded defaults answer calls on one machine.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from flowengine.errors import EnvironmentProblem
+from flowengine.flow import source
+from flowengine.flow.diagnostics import Diagnostic, Report, Span
+from flowengine.flow.kinds import (
+    NAME,
+    Choice,
+    Duration,
+    Field,
+    Fields,
+    Kind,
+    ListOf,
+    Pattern,
+    Reading,
+    Schema,
+    Text,
+    Whole,
+)
+from flowengine.flow.schema import Checker
+from flowengine.flow.source import Entry, Scalar, Value
+
+PREFIX = "FLOWENGINE_"
+_REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """Where the server listens and how it is reached. ``drain`` in seconds."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    public_url: str = ""
+    max_calls: int = 200
+    drain: float = 900.0
+    secret: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Calls to this number run this flow."""
+
+    to: str
+    flow: str
+
+
+@dataclass(frozen=True, slots=True)
+class FlowSettings:
+    """Where flows are and which one runs."""
+
+    folder: str = "flows"
+    default: str = ""
+    routes: tuple[Route, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CarrierSettings:
+    """An account with a carrier. ``signatures`` is empty for the default of the place."""
+
+    account: str = ""
+    token: str = ""
+    signatures: str = ""
+    stream_key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceSettings:
+    """Which synthesizer speaks."""
+
+    use: str = "local"
+    library: str = "packaged"
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSettings:
+    """Where files go."""
+
+    url: str = "sqlite:///flowengine.db"
+    traces: str = "traces"
+    cache: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be set, checked."""
+
+    server: ServerSettings = ServerSettings()
+    flows: FlowSettings = FlowSettings()
+    carriers: Mapping[str, CarrierSettings] = field(default_factory=dict)
+    voice: VoiceSettings = VoiceSettings()
+    env: Mapping[str, str] = field(default_factory=dict)
+    store: StoreSettings = StoreSettings()
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can reach the server."""
+        if self.server.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.server.host).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def public_url(self) -> str:
+        """Give the address under which carriers reach us, without a slash at its end.
+
+        Raises ``EnvironmentProblem`` where it can not be guessed.
+        """
+        if self.server.public_url:
+            return self.server.public_url.rstrip("/")
+        if not self.loopback:
+            raise EnvironmentProblem(
+                "server.public_url is empty: beyond loopback the address that carriers use must be set"
+            )
+        host = f"[{self.server.host}]" if ":" in self.server.host else self.server.host
+        return f"http://{host}:{self.server.port}"
+
+    def carrier(self, name: str) -> CarrierSettings:
+        """Give a carrier's settings with the policy for signatures that holds here."""
+        carrier = self.carriers.get(name, CarrierSettings())
+        policy = carrier.signatures or ("if-present" if self.loopback else "required")
+        return replace(carrier, signatures=policy)
+
+    def check(self) -> None:
+        """Raise ``EnvironmentProblem`` for what would let strangers in or keep carriers out."""
+        _ = self.public_url
+        for name, carrier in self.carriers.items():
+            policy = self.carrier(name).signatures
+            if policy == "required" and not carrier.token:
+                raise EnvironmentProblem(f"carriers.{name}.token is empty, but its signatures are required")
+            if policy == "off" and not self.loopback:
+                raise EnvironmentProblem(f"carriers.{name}.signatures: off is for loopback only")
+        if not self.loopback and not self.carriers:
+            raise EnvironmentProblem("no carrier is set: without its token nobody could be told from a stranger")
+
+
+class _MapOf(Kind):
+    """Names of carriers to their settings."""
+
+    def __init__(self, inner: Fields) -> None:
+        self.inner = inner
+
+    def schema(self) -> Schema:
+        return {
+            "type": "object",
+            "propertyNames": {"pattern": NAME, "errorMessage": "must be the name of a carrier"},
+            "additionalProperties": self.inner.schema(),
+            "errorMessage": "must be a map from carriers to their settings",
+        }
+
+    def read(self, value: Value, reading: Reading) -> dict[str, Any]:
+        if not isinstance(value, source.Mapping):
+            return {}
+        return {key: self.inner.read(entry.value, reading) for key, entry in value.entries.items()}
+
+
+_CARRIER = Fields(
+    (
+        Field("account", Text(), "The account's id."),
+        Field("token", Text(), "The account's auth token, which signs webhooks."),
+        Field("signatures", Choice(("required", "if-present", "off")), "Which requests are taken."),
+        Field("stream_key", Text(), "What a stream from XML of your own must bring."),
+    )
+)
+_SERVER = Fields(
+    (
+        Field("host", Text(), "The address to listen on.", default="127.0.0.1"),
+        Field("port", Whole(0, 65535), "The port to listen on.", default=8080),
+        Field("public_url", Text(), "The address that carriers use, such as https://voice.example.com."),
+        Field("max_calls", Whole(1, 10_000), "Calls at once; more are answered with 503.", default=200),
+        Field("drain", Duration(), "How long calls may go on after SIGTERM.", default="15m"),
+        Field("secret", Text(), "The key of tokens; empty: made once and kept in the store."),
+    )
+)
+_ROUTE = Fields((Field("to", Text(), "The called number.", required=True), Field("flow", Text(), "", required=True)))
+_FLOWS = Fields(
+    (
+        Field("folder", Text(), "Where the flows are.", default="flows"),
+        Field("default", Text(), "The flow of calls that name none."),
+        Field("routes", ListOf(_ROUTE), "Flows by called number."),
+    )
+)
+_SYNTHESIZER = Fields(
+    (
+        Field("use", Text(), "The provider.", default="local"),
+        Field("library", Choice(("packaged", "system")), "Which espeak-ng `local` uses.", default="packaged"),
+    )
+)
+_STORE = Fields(
+    (
+        Field("url", Pattern(r"^sqlite:///.+", "must be an address such as sqlite:///flowengine.db"), "The store."),
+        Field("traces", Text(), "The folder of traces.", default="traces"),
+        Field("cache", Text(), "The folder of rendered prompts; default: the platform's cache folder."),
+    )
+)
+FIELDS = (
+    Field("server", _SERVER, "Where the server listens."),
+    Field("flows", _FLOWS, "Which flows there are."),
+    Field("carriers", _MapOf(_CARRIER), "Accounts by carrier."),
+    Field("speech", Fields((Field("synthesizer", _SYNTHESIZER, "Who speaks."),)), "Speech."),
+    Field("env", ListOf(Text()), "Names of the environment that flows may read as env.NAME."),
+    Field("store", _STORE, "Where files go."),
+)
+
+
+def settings_schema() -> Schema:
+    """Give the JSON Schema of the settings."""
+    return Fields(FIELDS, "must be settings: sections such as server and flows").schema()
+
+
+def load(file: str | None, environ: Mapping[str, str] | None = None) -> tuple[Settings | None, list[Diagnostic]]:
+    """Read the settings; ``file`` None reads `flowengine.yaml` where there is one."""
+    given = os.environ if environ is None else environ
+    path = Path(file or "flowengine.yaml")
+    if file is None and not path.is_file():
+        return parse(str(path), b"{}", given)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise EnvironmentProblem(f"{path} can not be read: {error.strerror}") from None
+    return parse(str(path), data, given)
+
+
+def parse(file: str, data: bytes, environ: Mapping[str, str]) -> tuple[Settings | None, list[Diagnostic]]:
+    """Read settings from a text; the diagnostics say what is wrong with it."""
+    report = Report()
+    document = source.read(file, data, report)
+    root = document.root
+    if root is None or (isinstance(root, Scalar) and root.value is None):
+        root = source.Mapping({}, Span(file, 1, 1, 1, 1), flow=False)
+    root = _filled(root, environ, report)
+    if isinstance(root, source.Mapping):
+        _override(root, environ)
+    document = replace(document, root=root)
+    Checker(settings_schema()).check(document, source.to_plain(root), report)
+    if report.failed:
+        return None, report.sorted()
+    read = Fields(FIELDS).read(root, Reading(report, document.lines))
+    names = read.get("env", ())
+    settings = Settings(
+        server=ServerSettings(**read.get("server", {})),
+        flows=_flows(read.get("flows", {})),
+        carriers={name: CarrierSettings(**fields) for name, fields in read.get("carriers", {}).items()},
+        voice=VoiceSettings(**read.get("speech", {}).get("synthesizer", {})),
+        env={name: environ[name] for name in names if name in environ},
+        store=StoreSettings(**read.get("store", {})),
+    )
+    return settings, report.sorted()
+
+
+def _flows(read: Mapping[str, Any]) -> FlowSettings:
+    routes = tuple(Route(**route) for route in read.get("routes", ()))
+    return FlowSettings(**{**read, "routes": routes})
+
+
+def _filled(value: Value, environ: Mapping[str, str], report: Report) -> Value:
+    """Put the environment in the place of its references."""
+    if isinstance(value, source.Sequence):
+        value.items = [_filled(item, environ, report) for item in value.items]
+        return value
+    if isinstance(value, source.Mapping):
+        value.entries = {k: Entry(e.key, _filled(e.value, environ, report)) for k, e in value.entries.items()}
+        return value
+    if "${" not in value.text:
+        return value
+
+    def put(match: re.Match[str]) -> str:
+        name, default = match[1], match[2]
+        if name not in environ and default is None:
+            report.error(
+                "unset-variable",
+                f"the environment has no {name}",
+                value.span,
+                about=name,
+                help=f"set it, or give a default: ${{{name}:-…}}",
+            )
+        return environ.get(name) or default or ""
+
+    return source.scalar(_REFERENCE.sub(put, value.text), value.span)
+
+
+def _override(root: source.Mapping, environ: Mapping[str, str]) -> None:
+    """Let ``FLOWENGINE_SECTION__KEY`` win over the file."""
+    for name, text in sorted(environ.items()):
+        if not name.startswith(PREFIX) or "__" not in name:
+            continue
+        span = Span(name, 1, 1, 1, len(text) + 1)
+        *sections, key = name.removeprefix(PREFIX).lower().split("__")
+        at = root
+        for section in sections:
+            inner = at.get(section)
+            if not isinstance(inner, source.Mapping):
+                inner = source.Mapping({}, span, flow=False)
+                at.entries[section] = Entry(Scalar(section, section, span, plain=True), inner)
+            at = inner
+        at.entries[key] = Entry(Scalar(key, key, span, plain=True), source.scalar(text, span))
