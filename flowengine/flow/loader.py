@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 from flowengine.flow import checks, document, source
-from flowengine.flow.diagnostics import Diagnostic, Report, Span, did_you_mean
+from flowengine.flow.diagnostics import Diagnostic, Label, Report, Span, did_you_mean
 from flowengine.flow.kinds import Fields, Reading
 from flowengine.flow.model import (
     Case,
@@ -30,11 +30,16 @@ _YAML_BOOLEANS = frozenset({"yes", "no", "on", "off", "y", "n"})
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The outcome of a load: a flow when there is no error, and everything that was found."""
+    """The outcome of a load: a flow when there is no error, and everything that was found.
+
+    ``name`` is where the file writes the flow's name, also when the flow has errors.
+    """
 
     flow: Flow | None
     diagnostics: tuple[Diagnostic, ...]
     lines: tuple[str, ...]
+    file: str = ""
+    name: Scalar | None = None
 
 
 def load(file: str, data: bytes | str, types: Mapping[str, NodeType]) -> Loaded:
@@ -47,7 +52,29 @@ def load(file: str, data: bytes | str, types: Mapping[str, NodeType]) -> Loaded:
     elif not report.failed:
         start = Span(file, 1, 1, 1, 1)
         report.error("not-a-flow", "there is no flow in this file", start, help="begin with `flow: NAME`")
-    return Loaded(None if report.failed else flow, tuple(report.sorted()), parsed.lines)
+    written = parsed.root.get("flow") if isinstance(parsed.root, MappingValue) else None
+    name = written if isinstance(written, Scalar) and written.text else None
+    return Loaded(None if report.failed else flow, tuple(report.sorted()), parsed.lines, file, name)
+
+
+def duplicate_flows(flows: Iterable[Loaded]) -> list[Diagnostic]:
+    """Report every flow whose name an earlier one of the same run has."""
+    first: dict[str, Span] = {}
+    found: list[Diagnostic] = []
+    for name in (loaded.name for loaded in flows if loaded.name):
+        if name.text in first:
+            found.append(
+                Diagnostic(
+                    "duplicate-flow",
+                    f'a second flow is called "{name.text}"',
+                    name.span,
+                    about=name.text,
+                    help="rename one of the two: calls choose a flow by its name",
+                    related=(Label(first[name.text], "first here"),),
+                )
+            )
+        first.setdefault(name.text, name.span)
+    return found
 
 
 @lru_cache(maxsize=4)
