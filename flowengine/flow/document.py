@@ -11,30 +11,27 @@ from flowengine.flow import values
 from flowengine.flow.kinds import (
     NAME,
     VARIABLE,
-    Assignments,
-    BargeInKind,
     Choice,
     Decimal,
     Duration,
     Field,
     Fields,
     Flag,
-    Goto,
     KeySequences,
     Kind,
     ListOf,
     Pattern,
-    PromptKind,
     Reading,
     Reference,
     Schema,
     Shaped,
-    TargetName,
     Text,
     Whole,
     by_shape,
 )
 from flowengine.flow.model import Catch, Command, Handler, Limits, Timeouts, Variable, Voice
+from flowengine.flow.prompting import BargeInKind, PromptKind
+from flowengine.flow.routing import Assignments, Goto, TargetName
 from flowengine.flow.source import Mapping, Scalar, Sequence, Value, to_plain
 
 EVENTS = (

@@ -9,13 +9,12 @@ reported reads as None and is not reported again.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from flowengine.flow.diagnostics import Diagnostic, Report, Span
 from flowengine.flow.expressions import Condition, Equalities, ExpressionError, Template
-from flowengine.flow.model import Assignment, BargeIn, Case, Prompt, Segment, Target
 from flowengine.flow.source import Mapping as MappingValue
 from flowengine.flow.source import Scalar, Sequence, Value
 
@@ -25,7 +24,7 @@ VARIABLE = r"^[A-Za-z][A-Za-z0-9_]*$"
 DURATION = r"^(0|[0-9]+(\.[0-9]+)?(ms|s|m|h))$"
 KEYS = r"^([0-9A-D*#]+|star|hash)$"
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-_SCALARS = ["string", "number", "boolean"]
+SCALARS = ["string", "number", "boolean"]
 
 
 @dataclass(slots=True)
@@ -76,7 +75,8 @@ class Field:
     default: Any = None
 
 
-def _say(schema: Schema, sentence: str) -> Schema:
+def say(schema: Schema, sentence: str) -> Schema:
+    """Give a schema with the sentence that tells an author what it wants."""
     return {**schema, "errorMessage": sentence}
 
 
@@ -84,7 +84,7 @@ class Text(Kind):
     """Words as they were written: `12.50` stays `12.50`."""
 
     def schema(self) -> Schema:
-        return _say({"type": _SCALARS}, "must be a text")
+        return say({"type": SCALARS}, "must be a text")
 
     def read(self, value: Value, reading: Reading) -> str | None:
         return value.text if isinstance(value, Scalar) else None
@@ -98,7 +98,7 @@ class Pattern(Kind):
     sentence: str
 
     def schema(self) -> Schema:
-        return _say({"type": ["string", "number"], "pattern": self.pattern}, self.sentence)
+        return say({"type": ["string", "number"], "pattern": self.pattern}, self.sentence)
 
     def read(self, value: Value, reading: Reading) -> str | None:
         return value.text if isinstance(value, Scalar) and re.match(self.pattern, value.text) else None
@@ -121,7 +121,7 @@ class Flag(Kind):
     """true or false."""
 
     def schema(self) -> Schema:
-        return _say({"type": "boolean"}, "must be true or false")
+        return say({"type": "boolean"}, "must be true or false")
 
     def read(self, value: Value, reading: Reading) -> bool | None:
         return value.value if isinstance(value, Scalar) and isinstance(value.value, bool) else None
@@ -136,7 +136,7 @@ class Whole(Kind):
 
     def schema(self) -> Schema:
         sentence = f"must be a whole number from {self.least} to {self.most}"
-        return _say({"type": "integer", "minimum": self.least, "maximum": self.most}, sentence)
+        return say({"type": "integer", "minimum": self.least, "maximum": self.most}, sentence)
 
     def read(self, value: Value, reading: Reading) -> int | None:
         found = value.value if isinstance(value, Scalar) else None
@@ -152,7 +152,7 @@ class Decimal(Kind):
 
     def schema(self) -> Schema:
         sentence = f"must be a number from {self.least} to {self.most}"
-        return _say({"type": "number", "minimum": self.least, "maximum": self.most}, sentence)
+        return say({"type": "number", "minimum": self.least, "maximum": self.most}, sentence)
 
     def read(self, value: Value, reading: Reading) -> float | None:
         found = value.value if isinstance(value, Scalar) else None
@@ -164,7 +164,7 @@ class Duration(Kind):
 
     def schema(self) -> Schema:
         sentence = "must be a duration with its unit, such as 800ms, 6s, 2m or 1h"
-        return _say({"type": "string", "pattern": DURATION}, sentence)
+        return say({"type": "string", "pattern": DURATION}, sentence)
 
     def read(self, value: Value, reading: Reading) -> float | None:
         if not isinstance(value, Scalar) or not re.match(DURATION, value.text):
@@ -178,7 +178,7 @@ class KeySequences(Kind):
 
     def schema(self) -> Schema:
         sentence = 'must be keys of a telephone: 0 to 9, star, hash, A to D, several in a row such as 12 or "*1"'
-        one = _say({"type": ["string", "integer"], "pattern": KEYS, "minimum": 0}, sentence)
+        one = say({"type": ["string", "integer"], "pattern": KEYS, "minimum": 0}, sentence)
         return by_shape(scalar=one, sequence={"type": "array", "items": one, "minItems": 1}, sentence=sentence)
 
     def read(self, value: Value, reading: Reading) -> tuple[str, ...]:
@@ -194,7 +194,7 @@ class OneKey(Kind):
     def schema(self) -> Schema:
         sentence = "must be one key (0 to 9, star, hash, A to D) or none"
         pattern = r"^([0-9A-D*#]|star|hash|none)$"
-        return _say({"type": ["string", "integer"], "pattern": pattern, "minimum": 0, "maximum": 9}, sentence)
+        return say({"type": ["string", "integer"], "pattern": pattern, "minimum": 0, "maximum": 9}, sentence)
 
     def read(self, value: Value, reading: Reading) -> str | None:
         if not isinstance(value, Scalar) or value.text == "none":
@@ -206,7 +206,7 @@ class Words(Kind):
     """A template: text with `{{ }}`."""
 
     def schema(self) -> Schema:
-        return _say({"type": _SCALARS}, "must be a text")
+        return say({"type": SCALARS}, "must be a text")
 
     def read(self, value: Value, reading: Reading) -> Template | None:
         if not isinstance(value, Scalar) or (value.plain and value.value is None):
@@ -230,10 +230,10 @@ class Test(Kind):
         self.maps = maps
 
     def schema(self) -> Schema:
-        text = _say({"type": ["string", "boolean"]}, "must be an expression such as `balance < 0`")
+        text = say({"type": ["string", "boolean"]}, "must be an expression such as `balance < 0`")
         if not self.maps:
             return text
-        mapping = {"type": "object", "additionalProperties": {"type": [*_SCALARS, "null"]}, "minProperties": 1}
+        mapping = {"type": "object", "additionalProperties": {"type": [*SCALARS, "null"]}, "minProperties": 1}
         return by_shape(scalar=text, mapping=mapping, sentence="must be an expression or a map of names to values")
 
     def read(self, value: Value, reading: Reading) -> Condition | Equalities | None:
@@ -257,7 +257,7 @@ class ListOf(Kind):
     least: int = 0
 
     def schema(self) -> Schema:
-        return _say({"type": "array", "items": self.item.schema(), "minItems": self.least}, "must be a list")
+        return say({"type": "array", "items": self.item.schema(), "minItems": self.least}, "must be a list")
 
     def read(self, value: Value, reading: Reading) -> tuple[Any, ...]:
         if not isinstance(value, Sequence):
@@ -279,7 +279,7 @@ class Fields(Kind):
         schema: Schema = {"type": "object", "properties": properties, "additionalProperties": False}
         if required:
             schema["required"] = required
-        return _say(schema, self.sentence)
+        return say(schema, self.sentence)
 
     def read(self, value: Value, reading: Reading) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -340,7 +340,7 @@ def by_shape(
     if scalar:
         types += ["string", "number", "boolean", "null"]
     types += ["object"] * bool(mapping) + ["array"] * bool(sequence)
-    schema = _say({"type": types}, sentence)
+    schema = say({"type": types}, sentence)
     tests = []
     if mapping:
         tests.append({"if": {"type": "object"}, "then": mapping})
@@ -358,234 +358,3 @@ def described(f: Field) -> Schema:
     if f.default is not None:
         schema["default"] = f.default
     return schema
-
-
-class TargetName(Kind):
-    """A node's name, or `again`, `back`, `end`."""
-
-    def schema(self) -> Schema:
-        return _say({"type": "string", "pattern": NAME}, "must be the name of a node, or again, back or end")
-
-    def read(self, value: Value, reading: Reading) -> Target | None:
-        if isinstance(value, Scalar) and isinstance(value.value, str) and re.match(NAME, value.text):
-            return Target(value.text, value.span)
-        return None
-
-
-class Assignments(Kind):
-    """`set` and `add`: a map of variable names to values; templates inside maps and lists are rendered."""
-
-    def schema(self) -> Schema:
-        pattern = r"^(shared\.|call\.)?[A-Za-z][A-Za-z0-9_]*$"
-        names = {"pattern": pattern, "errorMessage": "must be the name of a variable"}
-        return _say({"type": "object", "propertyNames": names}, "must be a map of variables to values")
-
-    def read(self, value: Value, reading: Reading) -> tuple[Assignment, ...]:
-        if not isinstance(value, MappingValue):
-            return ()
-        return tuple(
-            Assignment(key, _rendered(entry.value, reading), entry.key.span) for key, entry in value.entries.items()
-        )
-
-
-def _rendered(value: Value, reading: Reading) -> Any:
-    if isinstance(value, MappingValue):
-        return {key: _rendered(entry.value, reading) for key, entry in value.entries.items()}
-    if isinstance(value, Sequence):
-        return [_rendered(item, reading) for item in value.items]
-    if isinstance(value.value, str):
-        parsed = template(value, reading)
-        return value.text if parsed.constant else parsed
-    return value.value
-
-
-class Route(Kind):
-    """A `goto` without outcomes: a target, or a list of cases tried in order."""
-
-    def schema(self) -> Schema:
-        case = {
-            "type": "object",
-            "properties": {
-                "if": {
-                    **Test().schema(),
-                    "description": "When this case is taken: an expression, or names and values.",
-                },
-                "set": {**Assignments().schema(), "description": "Assigned when this case is taken."},
-                "add": {**Assignments().schema(), "description": "Added when this case is taken."},
-                "goto": {**TargetName().schema(), "description": "Where it leads."},
-                "else": {**TargetName().schema(), "description": "Where it leads when no other case is taken."},
-            },
-            "additionalProperties": False,
-            "errorMessage": "must be a case: `{if: …, goto: …}`, the last one `{else: NODE}`",
-        }
-        cases = {"type": "array", "items": case, "minItems": 1}
-        return by_shape(scalar=TargetName().schema(), sequence=cases, sentence="must be a node or a list of cases")
-
-    def read(self, value: Value, reading: Reading) -> tuple[Case, ...]:
-        if not isinstance(value, Sequence):
-            target = TargetName().read(value, reading)
-            return (Case(None, target),) if target else ()
-        cases: list[Case] = []
-        broken = False
-        for item in value.items:
-            case = _case(item, reading) if isinstance(item, MappingValue) else None
-            broken = broken or case is None
-            if case:
-                cases.append(case)
-        if cases and cases[-1].condition is not None and not broken:
-            reading.report.error(
-                "no-else",
-                "the list of cases ends without `else`",
-                value.items[-1].span,
-                about="else",
-                help="add a last case `{else: NODE}`",
-            )
-        return tuple(cases)
-
-
-def _case(item: MappingValue, reading: Reading) -> Case | None:
-    test = item.get("if")
-    goto = item.get("goto") or item.get("else")
-    target = TargetName().read(goto, reading) if goto else None
-    if target is None:
-        if goto is None:
-            reading.report.error(
-                "case-without-goto", "this case leads nowhere", item.span, about="goto", help="add `goto`"
-            )
-        return None
-    assigned = {
-        name: Assignments().read(value, reading) for name in ("set", "add") if (value := item.get(name)) is not None
-    }
-    condition = Test().read(test, reading) if test is not None else None
-    if test is not None and condition is None:
-        return None
-    return Case(condition, target, assigned.get("set", ()), assigned.get("add", ()))
-
-
-class Goto(Kind):
-    """A `goto`: a route, or a map from outcome to route. Reads as a dict; the plain form is under ``""``."""
-
-    def schema(self) -> Schema:
-        inner = {"$ref": "#/$defs/route"}
-        return by_shape(
-            scalar=TargetName().schema(),
-            sequence=inner,
-            mapping={"type": "object", "additionalProperties": inner, "minProperties": 1},
-            sentence="must be a node, a list of cases, or a map from outcome to either",
-        )
-
-    def read(self, value: Value, reading: Reading) -> dict[str, tuple[tuple[Case, ...], Span]]:
-        if isinstance(value, MappingValue):
-            return {key: (Route().read(entry.value, reading), entry.key.span) for key, entry in value.entries.items()}
-        return {"": (Route().read(value, reading), value.span)}
-
-
-class PromptKind(Kind):
-    """What is played: a text, a mapping, or a list of both."""
-
-    def schema(self) -> Schema:
-        one = {"$ref": "#/$defs/segment"}
-        text = _say({"type": _SCALARS}, "must be a text")
-        return by_shape(
-            scalar=text,
-            mapping=one,
-            sequence={"type": "array", "items": one, "minItems": 1},
-            sentence="must be a prompt",
-        )
-
-    def read(self, value: Value, reading: Reading) -> Prompt | None:
-        items = value.items if isinstance(value, Sequence) else [value]
-        if isinstance(value, Sequence) and value.flow:
-            _split_by_comma(value, reading)
-        segments = tuple(s for s in (_segment(item, reading) for item in items) if s)
-        return Prompt(segments, value.span)
-
-
-def _split_by_comma(value: Sequence, reading: Reading) -> None:
-    for item in value.items[1:]:
-        if isinstance(item, Scalar) and item.plain and item.text[:1].islower():
-            reading.report.error(
-                "comma-splits-text",
-                "a comma inside [ ] ends a text; this looks like its second half",
-                item.span,
-                about=item.text,
-                help="put each text in quotes",
-            )
-
-
-SEGMENT_FIELDS = (
-    Field("text", Words(), "The words."),
-    Field(
-        "audio", Text(), "A WAV file beside the flow; `text` holds its words and is spoken when the file is missing."
-    ),
-    Field("pause", Duration(), "Silence of this length."),
-    Field("one_of", Text(), "A list of prompts of which each call draws one."),
-    Field("if", Test(), "Left out unless this holds."),
-)
-
-
-def segment_schema() -> Schema:
-    """Give the schema of one segment of a prompt."""
-    properties = {f.name: described(f) for f in SEGMENT_FIELDS}
-    properties["one_of"] = {
-        "type": "array",
-        "items": {"$ref": "#/$defs/segment"},
-        "minItems": 1,
-        "errorMessage": "must be a list of prompts",
-        "description": SEGMENT_FIELDS[3].about,
-    }
-    mapping = {"type": "object", "properties": properties, "additionalProperties": False, "minProperties": 1}
-    return by_shape(scalar=Words().schema(), mapping=mapping, sentence="must be a text or a mapping")
-
-
-def _segment(value: Value, reading: Reading) -> Segment | None:
-    if isinstance(value, Scalar):
-        text = Words().read(value, reading)
-        return Segment(value.span, text) if text is not None else None
-    if not isinstance(value, MappingValue):
-        return None
-    forms = [name for name in ("text", "audio", "pause", "one_of") if name in value.entries]
-    if not forms or (len(forms) > 1 and forms != ["text", "audio"]):
-        reading.report.error(
-            "prompt-form",
-            "a prompt's mapping holds one of text, audio, pause or one_of",
-            value.span.start() if not forms else value.entries[forms[-1]].key.span,
-            about=forms[-1] if forms else "text",
-            help="only `audio` may have `text` beside it; make a list of several prompts",
-        )
-        return None
-    read = Fields(SEGMENT_FIELDS).read(value, reading)
-    draws = value.get("one_of")
-    choices = (
-        tuple(s for s in (_segment(item, reading) for item in draws.items) if s) if isinstance(draws, Sequence) else ()
-    )
-    return Segment(value.span, read.get("text"), read.get("audio"), read.get("pause", 0.0), choices, read.get("if"))
-
-
-class BargeInKind(Kind):
-    """What may interrupt: true, false, keys, speech, or a mapping."""
-
-    fields = (
-        Field("after", Duration(), "Not in the prompt's first seconds."),
-        Field("words", Whole(1, 20), "At least so many words."),
-        Field("ignore", ListOf(Text()), "Words that never interrupt."),
-    )
-
-    def schema(self) -> Schema:
-        sentence = "must be true, false, keys, speech, or a mapping"
-        scalar = _say({"enum": [True, False, "keys", "speech"]}, sentence)
-        return by_shape(scalar=scalar, mapping=Fields(self.fields).schema(), sentence=sentence)
-
-    def read(self, value: Value, reading: Reading) -> BargeIn | None:
-        if isinstance(value, MappingValue):
-            return BargeIn(**Fields(self.fields).read(value, reading))
-        if not isinstance(value, Scalar):
-            return None
-        if isinstance(value.value, bool):
-            return BargeIn(value.value, value.value)
-        return BargeIn(keys=value.text == "keys", speech=value.text == "speech")
-
-
-def plain(value: Any) -> Any:
-    """Give a read value as something JSON can hold (for defaults in schemas)."""
-    return dict(value) if isinstance(value, Mapping) else value

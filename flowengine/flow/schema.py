@@ -12,7 +12,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
-from flowengine.flow import document, kinds
+from flowengine.flow import document, kinds, prompting, routing
 from flowengine.flow.diagnostics import Report, Span, did_you_mean, one_of
 from flowengine.flow.kinds import Schema, described
 from flowengine.flow.model import RESERVED, NodeType
@@ -60,12 +60,12 @@ def flow_schema(types: Mapping[str, NodeType]) -> Schema:
     }
     schema["$defs"] = {
         "node": node,
-        "segment": kinds.segment_schema(),
-        "prompt": kinds.PromptKind().schema(),
+        "segment": prompting.segment_schema(),
+        "prompt": prompting.PromptKind().schema(),
         "handler": document.handler_schema(),
         "catch": document.CatchKind().schema(),
-        "route": kinds.Route().schema(),
-        "goto": kinds.Goto().schema(),
+        "route": routing.Route().schema(),
+        "goto": routing.Goto().schema(),
     }
     return schema
 

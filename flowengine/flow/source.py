@@ -17,6 +17,7 @@ import yaml
 
 from flowengine.flow import syntax
 from flowengine.flow.diagnostics import Label, Report, Span
+from flowengine.flow.scan import quoted
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 32
@@ -270,7 +271,7 @@ class _Builder:
                 Span(self.file, span.end_line, column, span.end_line, len(line) + 1),
                 about="#",
                 help="put the text in quotes; before a real comment leave two spaces",
-                fix=head + syntax.quoted(line[span.column - 1 :].rstrip()) if head else None,
+                fix=head + quoted(line[span.column - 1 :].rstrip()) if head else None,
             )
 
     def _sequence(self, event: Any, span: Span, depth: int) -> Sequence:

@@ -7,20 +7,9 @@ from dataclasses import dataclass
 
 from flowengine.flow.diagnostics import Report, Span, did_you_mean
 from flowengine.flow.expressions import Condition, Equalities
-from flowengine.flow.kinds import (
-    VARIABLE,
-    Field,
-    Fields,
-    Flag,
-    OneKey,
-    Pattern,
-    PromptKind,
-    Reading,
-    Reference,
-    Schema,
-    Test,
-)
+from flowengine.flow.kinds import VARIABLE, Field, Fields, Flag, OneKey, Pattern, Reading, Reference, Schema, Test
 from flowengine.flow.model import Branch, Flow, Node, Prompt
+from flowengine.flow.prompting import PromptKind
 from flowengine.flow.source import Mapping, Value
 from flowengine.flow.values import UnfitValueError
 from flowengine.nodes.menu import reprompt

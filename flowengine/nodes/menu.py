@@ -10,7 +10,6 @@ from flowengine.flow.diagnostics import Label, Report, Span
 from flowengine.flow.expressions import Condition, Equalities
 from flowengine.flow.kinds import (
     NAME,
-    Assignments,
     Field,
     Fields,
     KeySequences,
@@ -19,11 +18,11 @@ from flowengine.flow.kinds import (
     Reading,
     Schema,
     Shaped,
-    TargetName,
     Test,
     Text,
 )
 from flowengine.flow.model import Assignment, Branch, Flow, Node, Prompt, Target
+from flowengine.flow.routing import Assignments, TargetName
 from flowengine.flow.source import Mapping, Sequence, Value
 from flowengine.runtime import keys as keypad
 from flowengine.runtime.node import Context, KeyTaken, NodeEvent, TimerDue

@@ -1,0 +1,132 @@
+"""The kinds of fields that say where a node leads and what it assigns on the way."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from flowengine.flow.diagnostics import Span
+from flowengine.flow.kinds import NAME, Kind, Reading, Schema, Test, by_shape, say, template
+from flowengine.flow.model import Assignment, Case, Target
+from flowengine.flow.source import Mapping as MappingValue
+from flowengine.flow.source import Scalar, Sequence, Value
+
+
+class TargetName(Kind):
+    """A node's name, or `again`, `back`, `end`."""
+
+    def schema(self) -> Schema:
+        return say({"type": "string", "pattern": NAME}, "must be the name of a node, or again, back or end")
+
+    def read(self, value: Value, reading: Reading) -> Target | None:
+        if isinstance(value, Scalar) and isinstance(value.value, str) and re.match(NAME, value.text):
+            return Target(value.text, value.span)
+        return None
+
+
+class Assignments(Kind):
+    """`set` and `add`: a map of variable names to values; templates inside maps and lists are rendered."""
+
+    def schema(self) -> Schema:
+        pattern = r"^(shared\.|call\.)?[A-Za-z][A-Za-z0-9_]*$"
+        names = {"pattern": pattern, "errorMessage": "must be the name of a variable"}
+        return say({"type": "object", "propertyNames": names}, "must be a map of variables to values")
+
+    def read(self, value: Value, reading: Reading) -> tuple[Assignment, ...]:
+        if not isinstance(value, MappingValue):
+            return ()
+        return tuple(
+            Assignment(key, _rendered(entry.value, reading), entry.key.span) for key, entry in value.entries.items()
+        )
+
+
+def _rendered(value: Value, reading: Reading) -> Any:
+    if isinstance(value, MappingValue):
+        return {key: _rendered(entry.value, reading) for key, entry in value.entries.items()}
+    if isinstance(value, Sequence):
+        return [_rendered(item, reading) for item in value.items]
+    if isinstance(value.value, str):
+        parsed = template(value, reading)
+        return value.text if parsed.constant else parsed
+    return value.value
+
+
+class Route(Kind):
+    """A `goto` without outcomes: a target, or a list of cases tried in order."""
+
+    def schema(self) -> Schema:
+        case = {
+            "type": "object",
+            "properties": {
+                "if": {
+                    **Test().schema(),
+                    "description": "When this case is taken: an expression, or names and values.",
+                },
+                "set": {**Assignments().schema(), "description": "Assigned when this case is taken."},
+                "add": {**Assignments().schema(), "description": "Added when this case is taken."},
+                "goto": {**TargetName().schema(), "description": "Where it leads."},
+                "else": {**TargetName().schema(), "description": "Where it leads when no other case is taken."},
+            },
+            "additionalProperties": False,
+            "errorMessage": "must be a case: `{if: …, goto: …}`, the last one `{else: NODE}`",
+        }
+        cases = {"type": "array", "items": case, "minItems": 1}
+        return by_shape(scalar=TargetName().schema(), sequence=cases, sentence="must be a node or a list of cases")
+
+    def read(self, value: Value, reading: Reading) -> tuple[Case, ...]:
+        if not isinstance(value, Sequence):
+            target = TargetName().read(value, reading)
+            return (Case(None, target),) if target else ()
+        cases: list[Case] = []
+        broken = False
+        for item in value.items:
+            case = _case(item, reading) if isinstance(item, MappingValue) else None
+            broken = broken or case is None
+            if case:
+                cases.append(case)
+        if cases and cases[-1].condition is not None and not broken:
+            reading.report.error(
+                "no-else",
+                "the list of cases ends without `else`",
+                value.items[-1].span,
+                about="else",
+                help="add a last case `{else: NODE}`",
+            )
+        return tuple(cases)
+
+
+def _case(item: MappingValue, reading: Reading) -> Case | None:
+    test = item.get("if")
+    goto = item.get("goto") or item.get("else")
+    target = TargetName().read(goto, reading) if goto else None
+    if target is None:
+        if goto is None:
+            reading.report.error(
+                "case-without-goto", "this case leads nowhere", item.span, about="goto", help="add `goto`"
+            )
+        return None
+    assigned = {
+        name: Assignments().read(value, reading) for name in ("set", "add") if (value := item.get(name)) is not None
+    }
+    condition = Test().read(test, reading) if test is not None else None
+    if test is not None and condition is None:
+        return None
+    return Case(condition, target, assigned.get("set", ()), assigned.get("add", ()))
+
+
+class Goto(Kind):
+    """A `goto`: a route, or a map from outcome to route. Reads as a dict; the plain form is under ``""``."""
+
+    def schema(self) -> Schema:
+        inner = {"$ref": "#/$defs/route"}
+        return by_shape(
+            scalar=TargetName().schema(),
+            sequence=inner,
+            mapping={"type": "object", "additionalProperties": inner, "minProperties": 1},
+            sentence="must be a node, a list of cases, or a map from outcome to either",
+        )
+
+    def read(self, value: Value, reading: Reading) -> dict[str, tuple[tuple[Case, ...], Span]]:
+        if isinstance(value, MappingValue):
+            return {key: (Route().read(entry.value, reading), entry.key.span) for key, entry in value.entries.items()}
+        return {"": (Route().read(value, reading), value.span)}
