@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -259,9 +260,17 @@ def parse(file: str, data: bytes, environ: Mapping[str, str]) -> tuple[Settings 
         carriers={name: CarrierSettings(**fields) for name, fields in read.get("carriers", {}).items()},
         voice=VoiceSettings(**read.get("speech", {}).get("synthesizer", {})),
         env={name: environ[name] for name in names if name in environ},
-        store=StoreSettings(**read.get("store", {})),
+        store=StoreSettings(**{"cache": _cache_folder(environ), **read.get("store", {})}),
     )
     return settings, report.sorted()
+
+
+def _cache_folder(environ: Mapping[str, str]) -> str:
+    """Give the platform's cache folder for rendered prompts."""
+    if sys.platform == "darwin":
+        return str(Path.home() / "Library" / "Caches" / "flowengine" / "prompts")
+    base = environ.get("XDG_CACHE_HOME")
+    return str((Path(base) if base else Path.home() / ".cache") / "flowengine" / "prompts")
 
 
 def _flows(read: Mapping[str, Any]) -> FlowSettings:
@@ -310,3 +319,8 @@ def _override(root: source.Mapping, environ: Mapping[str, str]) -> None:
                 at.entries[section] = Entry(Scalar(section, section, span, plain=True), inner)
             at = inner
         at.entries[key] = Entry(Scalar(key, key, span, plain=True), source.scalar(text, span))
+
+
+def child_environment(overrides: Mapping[str, str]) -> dict[str, str]:
+    """Give the environment of a server that we start, with settings put in by ``SECTION__KEY``."""
+    return {**os.environ, **{PREFIX + name: text for name, text in overrides.items()}}

@@ -11,7 +11,7 @@ import contextlib
 import json
 import sys
 from collections import deque
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Literal
 
 from flowengine.call.ports import SpeechRequest
@@ -221,3 +221,8 @@ class LocalSynthesizer:
 
     def _error(self, kind: str, detail: str, *, retryable: bool = True) -> ProviderError:
         return ProviderError(_NAME, kind, retryable=retryable, detail=detail)
+
+
+def make(options: Mapping[str, str]) -> LocalSynthesizer:
+    """Make the synthesizer from the settings under `speech.synthesizer`."""
+    return LocalSynthesizer(library="system" if options.get("library") == "system" else "packaged")

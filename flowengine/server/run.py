@@ -10,6 +10,7 @@ import logging
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable, Iterator, MutableMapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -46,11 +47,12 @@ BLOCKED = 5.0  # a loop that is blocked for so long dumps its stack
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """What a server stands on; tests give their own."""
+    """What a server stands on; tests give their own. ``wall`` is the wall clock in seconds since 1970."""
 
     store: Store
     synthesizer: Synthesizer
     audio_store: AudioStore | None
+    wall: Callable[[], float] = time.time
 
 
 class Application:
@@ -58,7 +60,7 @@ class Application:
 
     def __init__(self, settings: Settings, ports: Ports) -> None:
         self.settings = settings
-        self.engine = Engine(ports.store, ports.synthesizer, ports.audio_store, settings.env)
+        self.engine = Engine(ports.store, ports.synthesizer, ports.audio_store, settings.env, ports.wall)
         self.flows = FlowFolder(ports.store, plugins.node_types())
         self.findings: list[tuple[Loaded, str]] = []
         self._http: Starlette | None = None

@@ -65,6 +65,8 @@ class Phone:
         limit: float = 600.0,
         on_event: Callable[[Event], None] | None = None,
     ) -> None:
+        self.call_id = ""
+        """The carrier's id of the call that is placed."""
         self._carrier = carrier
         self._caller = caller
         self._called = called
@@ -87,7 +89,7 @@ class Phone:
         carrier = CARRIERS[self._carrier](self._caller, self._called, self._rng)
         documents = Documents(carrier, self._access, diary, iter(script.transfers))
         report = diary.report
-        report.call_id = carrier.call_id
+        report.call_id = self.call_id = carrier.call_id
         report.played = documents.line.played
         line = asyncio.create_task(documents.run(self._answer_url), name="phone line")
         caller = asyncio.create_task(_Caller(documents, diary, line, voices).run(script), name="phone caller")

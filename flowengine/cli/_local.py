@@ -1,0 +1,83 @@
+"""A server of our own for a simulated call: another process, in a folder of its own, with a token made for it."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from flowengine.errors import EnvironmentProblem
+from flowengine.settings import child_environment
+
+START_WITHIN = 30.0
+STOP_WITHIN = 20.0
+CARRIERS = ("twilio", "vobiz")
+
+
+@dataclass(frozen=True, slots=True)
+class LocalServer:
+    """A running server: its address, the carriers' auth token, and its files."""
+
+    url: str
+    token: str
+    traces: Path
+    log: Path
+
+
+@asynccontextmanager
+async def local_server(flows: Path) -> AsyncIterator[LocalServer]:
+    """Start a server on a free port with the flows of a folder, or with one flow; stop it at the end.
+
+    Raises ``EnvironmentProblem`` when it does not start, with what it said.
+    """
+    with tempfile.TemporaryDirectory(prefix="flowengine-") as name:
+        folder = Path(name)
+        served = flows.resolve()
+        if served.is_file():
+            served = folder / "flows"
+            served.mkdir()
+            (served / flows.name).write_bytes(flows.read_bytes())
+        token = secrets.token_urlsafe(16)
+        wanted = {"STORE__URL": f"sqlite:///{folder / 'flowengine.db'}", "STORE__TRACES": str(folder / "traces")}
+        for carrier in CARRIERS:
+            wanted[f"CARRIERS__{carrier.upper()}__TOKEN"] = token
+            wanted[f"CARRIERS__{carrier.upper()}__SIGNATURES"] = "required"
+        command = [sys.executable, "-m", "flowengine", "serve", str(served), "--port", "0"]
+        log = folder / "server.log"
+        with log.open("wb") as errors:
+            process = await asyncio.create_subprocess_exec(
+                *command, env=child_environment(wanted), cwd=folder, stdout=asyncio.subprocess.PIPE, stderr=errors
+            )
+        try:
+            yield LocalServer(await _address(process, log), token, folder / "traces", log)
+        finally:
+            await _stop(process)
+
+
+async def _address(process: asyncio.subprocess.Process, log: Path) -> str:
+    line = b""
+    if process.stdout is not None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(START_WITHIN):
+                line = await process.stdout.readline()
+    if not line.strip():
+        said = log.read_text("utf-8", "replace").strip()
+        raise EnvironmentProblem(f"the server did not start:\n{said}")
+    return line.decode().strip()
+
+
+async def _stop(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            process.terminate()
+    try:
+        async with asyncio.timeout(STOP_WITHIN):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()

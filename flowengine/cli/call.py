@@ -1,0 +1,158 @@
+"""``flowengine call``: a simulated phone places a real call over the carrier's HTTP and WebSocket."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from flowengine.cli import _settings
+from flowengine.cli.main import FAILED
+
+if TYPE_CHECKING:
+    from flowengine.testing.report import CallReport
+    from flowengine.testing.script import Script
+
+DEFAULT_FLOW = "flows/front-desk.yaml"
+RECORD_WITHIN = 10.0
+
+
+@click.command()
+@click.argument("flow", required=False, metavar="[FLOW]")
+@click.option("--to", "url", metavar="URL", help="Call this server (http://HOST:PORT) instead of starting one.")
+@click.option("--carrier", type=click.Choice(["twilio", "vobiz"]), help="The carrier to be. [default: twilio]")
+@click.option("--script", "script_file", metavar="FILE", help="What the caller does: a small YAML file.")
+@click.option("--keys", metavar="KEYS", help="Press these keys, one group (split by blanks) after each prompt.")
+@click.option("--say", "voice", metavar="WAV", help="Speak this file (mono, 8000 Hz) after the first prompt.")
+@click.option("--delay", default=0.0, metavar="MS", help="One-way delay of the line in milliseconds.")
+@click.option("--jitter", default=0.0, metavar="MS", help="Jitter of the line in milliseconds, each way.")
+@click.option("--record", "wav", metavar="FILE", help="Record both sides to a stereo WAV file.")
+@click.option("--settings", "settings_file", metavar="FILE", help="Settings instead of flowengine.yaml (with --to).")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    flow: str | None,
+    url: str | None,
+    carrier: str | None,
+    script_file: str | None,
+    keys: str | None,
+    voice: str | None,
+    delay: float,
+    jitter: float,
+    wav: str | None,
+    settings_file: str | None,
+) -> None:
+    """Place a simulated call and print the conversation as it happens.
+
+    Without --to a server is started for the call with FLOW (a file or a folder; default: flows/front-desk.yaml), and
+    the words are printed from its trace. With --to FLOW is the name of a flow, and keys, marks and levels are printed;
+    the carrier's token is taken from the settings.
+
+    \b
+    Example:
+      flowengine call flows/front-desk.yaml --keys "1 123456 1" --record call.wav
+    """
+    from flowengine.testing.script import ScriptError
+
+    try:
+        script = _script(script_file, keys, voice)
+    except (ScriptError, OSError) as error:
+        raise click.UsageError(str(error)) from None
+    name = carrier or (script.carrier if script_file else "twilio")
+    lag = (delay / 1000, jitter / 1000)
+    if url is None:
+        path = Path(flow or DEFAULT_FLOW)
+        if not path.exists():
+            raise click.UsageError(f"there is no flow at {path}")
+        report = asyncio.run(_call_own(path, name, script, lag))
+    else:
+        token = _settings.load(ctx, settings_file).carrier(name).token
+        target = f"{url.rstrip('/')}/answer/{name}" + (f"/{flow}" if flow else "")
+        report = asyncio.run(_call_theirs(target, name, script, lag, token or None))
+    if wav:
+        report.save_wav(Path(wav))
+    for failure in report.failures:
+        click.echo(f"not as scripted: {failure}", err=True)
+    if report.failures or report.end_reason in ("no answer", "limit") or report.end_reason.startswith("refused"):
+        click.echo(f"the call ended: {report.end_reason}", err=True)
+        ctx.exit(FAILED)
+
+
+def _script(file: str | None, keys: str | None, voice: str | None) -> Script:
+    from flowengine.testing import script as steps
+
+    if file is not None:
+        if keys or voice:
+            raise click.UsageError("--script says what the caller does; --keys and --say do not go with it")
+        return steps.load_script(Path(file))
+    done: list[steps.Step] = []
+    if voice is not None:
+        done += [steps.WaitAudio(0.2), steps.WaitSilence(0.5), steps.Say(Path(voice))]
+    for group in (keys or "").split():
+        done += [steps.WaitAudio(0.2), steps.WaitSilence(0.5), steps.Keys(group)]
+    return steps.Script((*done, steps.ExpectEnd(120.0)))
+
+
+async def _call_own(path: Path, carrier: str, script: Script, lag: tuple[float, float]) -> CallReport:
+    """Call a server of our own, and print its words."""
+    from flowengine.cli import _live
+    from flowengine.cli._local import local_server
+    from flowengine.testing.network import SocketNetwork
+    from flowengine.testing.phone import Phone
+
+    async with local_server(path) as server:
+        conversation = _live.Conversation()
+        network = SocketNetwork()
+        phone = Phone(
+            "vobiz" if carrier == "vobiz" else "twilio",
+            network,
+            answer_url=f"{server.url}/answer/{carrier}",
+            caller=script.caller,
+            called=script.called,
+            token=server.token,
+            delay=lag[0],
+            jitter=lag[1],
+            seed=secrets.randbits(32),
+            on_event=conversation.on_event,
+        )
+        follower = asyncio.create_task(_live.follow(server.traces, lambda: phone.call_id, conversation))
+        try:
+            report = await phone.run(script)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(RECORD_WITHIN):
+                    await follower
+        finally:
+            follower.cancel()
+            await network.aclose()
+        return report
+
+
+async def _call_theirs(
+    target: str, carrier: str, script: Script, lag: tuple[float, float], token: str | None
+) -> CallReport:
+    """Call a server that runs somewhere: what it says is not known, only what is heard."""
+    from flowengine.cli import _live
+    from flowengine.testing.network import SocketNetwork
+    from flowengine.testing.phone import Phone
+
+    network = SocketNetwork()
+    phone = Phone(
+        "vobiz" if carrier == "vobiz" else "twilio",
+        network,
+        answer_url=target,
+        caller=script.caller,
+        called=script.called,
+        token=token,
+        delay=lag[0],
+        jitter=lag[1],
+        seed=secrets.randbits(32),
+        on_event=_live.Conversation().on_mark,
+    )
+    try:
+        return await phone.run(script)
+    finally:
+        await network.aclose()
