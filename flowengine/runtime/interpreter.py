@@ -236,7 +236,6 @@ class Interpreter:
             self.note("ignored", why="transfer")
             return
         if state.swallow and key == state.swallow[0] and state.at <= state.swallow[1]:
-            state.swallow = None
             self.note("swallowed")
             return
         state.hops, state.played, state.swallow = 0, 0.0, None
@@ -292,7 +291,7 @@ class Interpreter:
         self._go(command.target.node, digression=True)
 
     def swallow(self, key: str, seconds: float) -> None:
-        """Swallow this key once if it comes within that time."""
+        """Swallow this key if it comes within that time."""
         self.state.swallow = (key, self.state.at + seconds) if key else None
 
     # --- speaking and asking

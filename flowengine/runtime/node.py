@@ -92,7 +92,7 @@ class Context(Protocol):
         """Stop a timer."""
 
     def swallow(self, key: str, seconds: float) -> None:
-        """Swallow this key once if it comes within that time."""
+        """Swallow this key if it comes within that time."""
 
     def propose(self, name: str, value: Any) -> None:
         """Hold a tentative value under a variable's name; raises ``UnfitValueError``."""
