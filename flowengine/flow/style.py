@@ -1,0 +1,100 @@
+"""The look of drawings that all forms share: colours by kind, joined labels, the width of text."""
+
+from __future__ import annotations
+
+import unicodedata
+import zlib
+from collections.abc import Iterable
+
+from flowengine.flow.picture import Picture
+
+STEP = ("#ffffff", "#8a8a8a")
+_HUES = (
+    ("#e3effc", "#4a7fb5"),
+    ("#e5f4e3", "#5a9a52"),
+    ("#fdf0d9", "#c08a2e"),
+    ("#efe6f8", "#8561ad"),
+    ("#fbe4e6", "#b85c68"),
+    ("#dff3f2", "#3f9590"),
+    ("#f1efdf", "#8a8350"),
+)
+# Widths in thousandths of the font size: those of a wide sans-serif (DejaVu Sans), so that narrower ones fit as well.
+_WIDTHS = {
+    width: set(letters)
+    for width, letters in {
+        300: "'IJijl",
+        350: " ,./:;\\|",
+        400: "()-[]ft",
+        450: "!r",
+        500: '"*_`',
+        550: "?csz",
+        600: "FLkvxy",
+        700: "ABCKRVXZ",
+        750: "NU",
+        800: "&DGHOQ",
+        850: "#+<=>^w~",
+        900: "M",
+        1000: "@Wm%",
+    }.items()
+}
+_WIDTH = {letter: width for width, letters in _WIDTHS.items() for letter in letters}
+_USUAL = 650
+_FOREIGN = 850
+_FULL = 1050
+_BOLD = 1.16
+
+
+def hue(kind: str) -> tuple[str, str]:
+    """Give the fill and the line colour of a kind, also of one that nobody has thought of: always the same one."""
+    return STEP if kind == "step" else _HUES[zlib.crc32(kind.encode()) % len(_HUES)]
+
+
+def joined(labels: Iterable[str]) -> str:
+    """Give several labels of one line as one; words that they all begin with are said once."""
+    labels = list(labels)
+    keys = [label.removeprefix("key ") for label in labels if label.startswith("key ") and " if " not in label]
+    if len(keys) > 1:
+        rest = [label for label in labels if not label.startswith("key ") or " if " in label]
+        return ", ".join([f"keys {', '.join(keys)}", *rest])
+    return ", ".join(labels)
+
+
+def everywhere_lines(seen: Picture) -> list[str]:
+    """Give the lines of the box that says what leads away from everywhere."""
+    return [f"{joined(labels)} → {target}" for target, labels in seen.everywhere]
+
+
+def text_width(text: str, size: float, *, bold: bool = False) -> float:
+    """Give the width that a text takes up at most, in the unit of the font's size."""
+    return sum(map(_letter, text)) * size / 1000 * (_BOLD if bold else 1.0)
+
+
+def _letter(letter: str) -> int:
+    if letter < "\x7f":
+        return _WIDTH.get(letter, _USUAL)
+    if unicodedata.combining(letter):
+        return 0
+    return _FULL if unicodedata.east_asian_width(letter) in "WF" else _FOREIGN
+
+
+def wrapped(text: str, size: float, width: float, lines: int) -> list[str]:
+    """Break a text into at most ``lines`` lines of at most ``width``; what is too much becomes an ellipsis."""
+    found: list[str] = []
+    rest = text.split()
+    while rest and len(found) < lines:
+        line = rest.pop(0)
+        while rest and text_width(f"{line} {rest[0]}", size) <= width:
+            line += f" {rest.pop(0)}"
+        if rest and len(found) == lines - 1:
+            line += " …"
+        found.append(_cut(line, size, width))
+    return found
+
+
+def _cut(line: str, size: float, width: float) -> str:
+    if text_width(line, size) <= width:
+        return line
+    line = line.removesuffix(" …")
+    while line and text_width(f"{line}…", size) > width:
+        line = line[:-1]
+    return f"{line.rstrip()}…"
