@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from flowengine.flow import document
-from flowengine.flow.diagnostics import Label, Span, did_you_mean, one_of
+from flowengine.flow import document, ways
+from flowengine.flow.diagnostics import Label, Span, did_you_mean
 from flowengine.flow.expressions import Condition, Equalities, Template
-from flowengine.flow.graph import RESERVED_TARGETS, flow_edges, node_edges
+from flowengine.flow.graph import RESERVED_TARGETS
 from flowengine.flow.kinds import Reading
-from flowengine.flow.model import Assignment, Flow, NodeType, Target, walk
+from flowengine.flow.model import Assignment, Case, Flow, Handler, Node, NodeType, targets, walk
+from flowengine.flow.values import UnfitValueError, fit
 
 NAMESPACE = ("call", "env", "args", "shared", "node", "result", "now", "today", "it")
 CALL_FIELDS = (
@@ -29,6 +30,22 @@ CALL_FIELDS = (
     "recording",
 )
 NODE_FIELDS = ("visits", "failures", "turns", "event")
+RESERVED_WORDS = (
+    "and",
+    "or",
+    "not",
+    "in",
+    "is",
+    "if",
+    "else",
+    "elif",
+    "true",
+    "false",
+    "none",
+    "True",
+    "False",
+    "None",
+)
 SETTABLE = ("call.lang", "call.recording")
 # Failures happen only where something is asked of the caller.
 INPUT_EVENTS = ("noinput", "nomatch", "invalid", "toomany")
@@ -42,13 +59,9 @@ def run(flow: Flow, types: Mapping[str, NodeType], reading: Reading) -> None:
         check(flow, types, reading)
 
 
-def _names_of_targets(flow: Flow) -> Iterator[Target]:
-    yield from (part for part in walk((flow.nodes, flow.catch, flow.always)) if isinstance(part, Target))
-
-
 def unknown_node(flow: Flow, _types: Mapping[str, NodeType], reading: Reading) -> None:
     """Every target is a node of the flow or a reserved word."""
-    for target in _names_of_targets(flow):
+    for target in targets(flow):
         if target.node not in flow.nodes and target.node not in RESERVED_TARGETS:
             help_ = did_you_mean(target.node, [*flow.nodes, *RESERVED_TARGETS]) or "there is no node of this name"
             reading.report.error(
@@ -62,9 +75,12 @@ def unknown_node(flow: Flow, _types: Mapping[str, NodeType], reading: Reading) -
 def unknown_variable(flow: Flow, _types: Mapping[str, NodeType], reading: Reading) -> None:
     """Every name that a template, condition or assignment uses is declared."""
     for part in walk((flow.nodes, flow.catch)):
-        if isinstance(part, Template | Condition | Equalities):
+        if isinstance(part, Template | Condition):
             for name in part.names:
                 _check_read(name, part.span, flow, reading)
+        elif isinstance(part, Equalities):
+            for name, (span, _) in part.places.items():
+                _check_read(name, span, flow, reading)
         elif isinstance(part, Assignment):
             _check_written(part, flow, reading)
 
@@ -84,8 +100,10 @@ def _check_read(name: str, span: Span, flow: Flow, reading: Reading) -> None:
         known, word, prefix = {**flow.vars, **dict.fromkeys(NAMESPACE)}, root, ""
     if word in known or not word:
         return
-    near = did_you_mean(word, known)
+    near = did_you_mean(prefix + word, [prefix + name for name in known])
     help_ = near or (f"known: {', '.join(sorted(known))}" if prefix else "declare it under `vars`")
+    if word == "null" and not prefix:
+        help_ = "test with `is set`, or write `none`"
     reading.report.error(
         "unknown-variable",
         f'unknown variable "{prefix}{word}"',
@@ -97,6 +115,8 @@ def _check_read(name: str, span: Span, flow: Flow, reading: Reading) -> None:
 
 def _check_written(assignment: Assignment, flow: Flow, reading: Reading) -> None:
     name = assignment.name
+    if reading.report.has_error_in(assignment.span):
+        return
     if name in flow.vars or name.startswith("shared.") or name in SETTABLE:
         return
     root = name.partition(".")[0]
@@ -108,13 +128,42 @@ def _check_written(assignment: Assignment, flow: Flow, reading: Reading) -> None
     reading.report.error("unknown-variable", f'unknown variable "{name}"', assignment.span, about=name, help=help_)
 
 
+def wrong_type(flow: Flow, _types: Mapping[str, NodeType], reading: Reading) -> None:
+    """A value that is written out fits the type of the variable that gets it or is compared with it."""
+    for part in walk((flow.nodes, flow.catch)):
+        if isinstance(part, Case | Handler | Node):
+            for assignment in part.set:
+                _check_fits(assignment.name, assignment.value, assignment.value_span, flow, reading)
+        elif isinstance(part, Equalities):
+            places = part.places
+            part.convert(lambda name, value: _check_fits(name, value, places[name][1], flow, reading))  # noqa: B023  # called at once
+
+
+def _check_fits(name: str, value: Any, span: Span, flow: Flow, reading: Reading) -> Any:
+    """Give the value as the variable holds it; one that does not fit is reported and stays as it is."""
+    variable = flow.vars.get(name)
+    if variable is None or reading.report.has_error_in(span) or any(isinstance(part, Template) for part in walk(value)):
+        return value
+    try:
+        return fit(variable.kind, value, variable.choices)
+    except UnfitValueError:
+        written = str(value).lower() if isinstance(value, bool) else str(value)
+        help_ = f"known: {', '.join(variable.choices)}" if variable.choices else ""
+        if not isinstance(value, str) and variable.kind in ("text", "digits", "phone"):
+            help_ = f'write "{written}"'
+        message = f'this does not fit "{name}", which holds {variable.kind}'
+        reading.report.error("wrong-type", message, span, about=written, help=help_)
+        return value
+
+
 def name_clash(flow: Flow, _types: Mapping[str, NodeType], reading: Reading) -> None:
     """Variables do not take the names that the engine gives."""
     for variable in flow.vars.values():
-        if variable.name in NAMESPACE:
+        if variable.name in NAMESPACE or variable.name in RESERVED_WORDS:
+            owner = "the engine" if variable.name in NAMESPACE else "the expressions"
             reading.report.error(
                 "name-clash",
-                f'"{variable.name}" is a name of the engine',
+                f'"{variable.name}" is a word of {owner}',
                 variable.span,
                 about=variable.name,
                 help="choose another name",
@@ -125,7 +174,7 @@ def unknown_event(flow: Flow, _types: Mapping[str, NodeType], reading: Reading) 
     """Handlers are for events that there are."""
     for catches in (flow.catch, *(node.catch for node in flow.nodes.values())):
         for catch in catches.values():
-            if not document.is_event(catch.event):
+            if not document.is_event(catch.event) and not reading.report.has_error_in(catch.span):
                 help_ = did_you_mean(catch.event, document.EVENTS) or f"known: {', '.join(document.EVENTS)}"
                 reading.report.error(
                     "unknown-event", f'unknown event "{catch.event}"', catch.span, about=catch.event, help=help_
@@ -160,107 +209,6 @@ def impossible_handler(flow: Flow, _types: Mapping[str, NodeType], reading: Read
                     )
 
 
-def way_out(flow: Flow, _types: Mapping[str, NodeType], reading: Reading) -> None:
-    """Every node leads somewhere, for each of its outcomes."""
-    for node in flow.nodes.values():
-        outcomes = node.type.outcomes(node.spec)
-        if not outcomes or reading.report.has_error_in(node.name_span):
-            continue
-        if node.routes_span is None:
-            if node.type_span and reading.report.has_error_in(node.type_span):
-                continue  # an option may have lost its goto to the mistake that is reported there
-            reading.report.error(
-                "no-way-out",
-                f'the node "{node.name}" leads nowhere',
-                node.name_span,
-                about=node.name,
-                help=f"add `goto`{_for(outcomes)}; `goto: end` hangs up",
-            )
-            continue
-        if "else" in node.routes:
-            continue
-        missing = [outcome for outcome in outcomes if outcome not in node.routes]
-        for outcome in missing:
-            reading.report.error(
-                "unmapped-outcome",
-                f'`goto` says nothing of the outcome "{outcome}"',
-                node.routes_span,
-                about=outcome,
-                help=f"add `{outcome}: NODE` or `else: NODE`",
-            )
-
-
-def _for(outcomes: tuple[str, ...]) -> str:
-    return f" for {one_of(outcomes)}" if len(outcomes) > 1 else ""
-
-
-def silent_cycle(flow: Flow, _types: Mapping[str, NodeType], reading: Reading) -> None:
-    """No round through nodes that neither speak, nor ask, nor wait: a call would spin in it."""
-    silent = {n.name: n for n in flow.nodes.values() if n.say is None and not n.type.pauses}
-    ways = {name: [e.target for e in node_edges(node) if e.kind == "goto"] for name, node in silent.items()}
-    ways = {name: [name if t == "again" else t for t in targets] for name, targets in ways.items()}
-    done: set[str] = set()
-    for start in silent:
-        cycle = _cycle_from(start, ways, done)
-        if cycle:
-            node = silent[cycle[0]]
-            reading.report.error(
-                "silent-cycle",
-                f"a round without speech or input: {' → '.join([*cycle, cycle[0]])}",
-                node.name_span,
-                about=node.name,
-                help="let one of these nodes speak or ask",
-            )
-
-
-def _cycle_from(start: str, ways: Mapping[str, list[str]], done: set[str]) -> list[str]:
-    """Depth first without recursion; nodes in ``done`` are known not to lead into a cycle of their own."""
-    path: list[str] = []
-    stack: list[tuple[str, Iterator[str]]] = []
-    if start not in done:
-        stack.append((start, iter(ways[start])))
-        path.append(start)
-        done.add(start)
-    while stack:
-        for target in stack[-1][1]:
-            if target in path:
-                return path[path.index(target) :]
-            if target in ways and target not in done:
-                done.add(target)
-                path.append(target)
-                stack.append((target, iter(ways[target])))
-                break
-        else:
-            stack.pop()
-            path.pop()
-    return []
-
-
-def unreachable_node(flow: Flow, _types: Mapping[str, NodeType], reading: Reading) -> None:
-    """Every node can be reached."""
-    if flow.start not in flow.nodes:
-        return
-    everywhere = [e.target for e in flow_edges(flow)]
-    reached: set[str] = set()
-    waiting = [flow.start, *everywhere]
-    while waiting:
-        name = waiting.pop()
-        if name in flow.nodes and name not in reached:
-            reached.add(name)
-            waiting += [edge.target for edge in node_edges(flow.nodes[name])]
-    # A target that is mistyped would have reached one of the nodes: only its own error is reported.
-    missing = {d.about for d in reading.report.diagnostics if d.code == "unknown-node"}
-    for node in flow.nodes.values():
-        if node.name not in reached and not missing and not reading.report.failed:
-            reading.report.warning(
-                "unreachable-node",
-                f'nothing leads to the node "{node.name}"',
-                node.name_span,
-                about=node.name,
-                help="delete it, or lead a `goto` to it",
-            )
-
-
 def command_keys(flow: Flow, _types: Mapping[str, NodeType], reading: Reading) -> None:
     """No two global commands share a key; the names under `always` in nodes are commands."""
     first: dict[str, Span] = {}
@@ -272,6 +220,7 @@ def command_keys(flow: Flow, _types: Mapping[str, NodeType], reading: Reading) -
                     f"the key {key} gives two global commands",
                     command.span,
                     about=key,
+                    help="give each command a key of its own",
                     related=(Label(first[key], "first here"),),
                 )
             first.setdefault(key, command.span)
@@ -297,8 +246,10 @@ CHECKS: tuple[Check, ...] = (
     unknown_event,
     impossible_handler,
     node_rules,
-    way_out,
-    silent_cycle,
+    ways.way_out,
+    ways.silent_cycle,
     command_keys,
-    unreachable_node,
+    wrong_type,
+    ways.idle_back,
+    ways.unreachable_node,
 )

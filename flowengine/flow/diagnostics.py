@@ -106,8 +106,14 @@ class Report:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Give ``did you mean "x"?`` for the nearest known word, else an empty text."""
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f'did you mean "{near[0]}"?' if near else ""
+    listed = list(known)
+    near = difflib.get_close_matches(word, listed, n=3, cutoff=0.6)
+    if not near:
+        return ""
+    ratios = {other: difflib.SequenceMatcher(None, other, word).ratio() for other in near}
+    # Of equally near ones the first: fields are listed in the order in which they are usually written.
+    best = min(near, key=lambda other: (-ratios[other], listed.index(other)))
+    return f'did you mean "{best}"?'
 
 
 def one_of(words: Iterable[str]) -> str:

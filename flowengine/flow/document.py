@@ -53,7 +53,7 @@ EVENTS = (
     "error.loop",
 )
 _Bounds = TypeVar("_Bounds", Timeouts, Limits)
-_EVENT_PATTERN = r"^[a-z]+(\.[a-z0-9_-]+)*$"
+_EVENT_PATTERN = r"^[a-z][a-z0-9_.-]*$"
 
 
 class VoiceKind(Kind):

@@ -18,7 +18,7 @@ from jinja2.exceptions import TemplateError
 from jinja2.runtime import StrictUndefined, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from flowengine.flow.diagnostics import Span
+from flowengine.flow.diagnostics import Span, did_you_mean
 
 MAX_RESULT = 4_000
 _SINGLE = re.compile(r"\s*\{\{-?(.*?)-?\}\}\s*\Z", re.DOTALL)
@@ -45,24 +45,41 @@ _ALLOWED = (
     nodes.Tuple,
     nodes.CondExpr,
 )
-# Words for what is forbidden, by the syntax node that it would have been.
+# What is forbidden, by the syntax node that it would have been: words for it, and how it is written.
 _FORBIDDEN = {
-    "Call": "a call",
-    "For": "a loop",
-    "Getitem": "an index in [ ]",
-    "Concat": "the operator ~",
-    "Mul": "the operator *",
-    "Div": "the operator /",
-    "FloorDiv": "the operator //",
-    "Mod": "the operator %",
-    "Pow": "the operator **",
-    "Dict": "a mapping",
-    "Assign": "{% set %}",
-    "AssignBlock": "{% set %}",
-    "Macro": "a macro",
-    "Include": "{% include %}",
-    "Import": "{% import %}",
+    "Call": ("a call", "("),
+    "For": ("a loop", "for"),
+    "Getitem": ("an index in [ ]", "["),
+    "Concat": ("the operator ~", "~"),
+    "Mul": ("the operator *", "*"),
+    "Div": ("the operator /", "/"),
+    "FloorDiv": ("the operator //", "//"),
+    "Mod": ("the operator %", "%"),
+    "Pow": ("the operator **", "**"),
+    "Dict": ("a mapping", "{"),
+    "Assign": ("{% set %}", "set"),
+    "AssignBlock": ("{% set %}", "set"),
+    "Macro": ("a macro", "macro"),
+    "Include": ("{% include %}", "include"),
+    "Import": ("{% import %}", "import"),
 }
+# Jinja's words for what does not parse, and ours; the group is the offending word.
+_UNPARSED = (
+    (r"got '='|unexpected '='", "`=` does not compare", "=", "write `==`"),
+    (r"got '&'|unexpected char '&'", "`&` is no operator", "&", "write `and`"),
+    (r"unexpected char '!'", "`!` is no operator", "!", "write `not`, or `!=` to compare"),
+    (r"unexpected char '(.)'", "`{0}` can not stand here", "", ""),
+    (r"unexpected end of template, expected 'end of print", "a `{{{{` is not closed", "{{", "close it with `}}}}`"),
+    (
+        r"looking for the following tags: .*'endif'",
+        "a `{{% if %}}` is not closed",
+        "if",
+        "close it with `{{% endif %}}`",
+    ),
+    (r"expected '\)'|expected token '\)'", "a `(` is not closed", "(", "close it with `)`"),
+    (r"end of print statement'$|unexpected end of|Expected an expression", "the expression is not complete", "", ""),
+    (r"got '(.+)'|unexpected '(.+)'|unknown tag '(.+)'", "`{0}` can not stand here", "", ""),
+)
 
 
 class EvaluationError(Exception):
@@ -75,13 +92,17 @@ class EvaluationError(Exception):
 
 
 class ExpressionError(Exception):
-    """The author's text is not a template or expression of the language; ``about`` is the offending word."""
+    """The author's text is not a template or expression of the language; ``about`` is the offending word.
+
+    ``more`` are further mistakes in the same text.
+    """
 
     def __init__(self, reason: str, about: str = "", help_: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
         self.about = about
         self.help = help_
+        self.more: tuple[ExpressionError, ...] = ()
 
 
 def _known(value: Any) -> bool:
@@ -155,17 +176,24 @@ _FENCE = _fence()
 
 
 def _guard(tree: nodes.Node) -> None:
+    errors: list[ExpressionError] = []
     for node in _walk(tree):
-        if not isinstance(node, _ALLOWED):
-            kind = type(node).__name__
-            what = _FORBIDDEN.get(kind, kind)
-            raise ExpressionError(f"{what} is not allowed here", help_="templates only read values")
         if isinstance(node, nodes.Filter) and node.name not in FILTERS:
-            raise ExpressionError(f'unknown filter "{node.name}"', node.name)
-        if isinstance(node, nodes.Test) and node.name not in TESTS:
-            raise ExpressionError(f'unknown test "{node.name}"', node.name)
-        if isinstance(node, nodes.Getattr) and node.attr.startswith("_"):
-            raise ExpressionError("a name that begins with _ can not be read", node.attr)
+            help_ = did_you_mean(node.name, FILTERS) or f"known here: {', '.join(FILTERS)}"
+            errors.append(ExpressionError(f'unknown filter "{node.name}"', node.name, help_))
+        elif isinstance(node, nodes.Test) and node.name not in TESTS:
+            help_ = did_you_mean(node.name, TESTS) or f"known here: {', '.join(TESTS)}"
+            errors.append(ExpressionError(f'unknown test "{node.name}"', node.name, help_))
+        elif isinstance(node, nodes.Getattr) and node.attr.startswith("_"):
+            errors.append(ExpressionError("a name that begins with _ can not be read", node.attr))
+        elif not isinstance(node, _ALLOWED):
+            what, word = _FORBIDDEN.get(type(node).__name__, (type(node).__name__, ""))
+            if isinstance(node, nodes.Call):
+                word = getattr(node.node, "attr", getattr(node.node, "name", word))
+            errors.append(ExpressionError(f"{what} is not allowed here", word, "templates only read values"))
+    if errors:
+        errors[0].more = tuple(errors[1:])
+        raise errors[0]
 
 
 def _walk(tree: nodes.Node) -> Iterator[nodes.Node]:
@@ -195,14 +223,20 @@ def _parse(text: str) -> nodes.Template:
     try:
         tree = _FENCE.parse(text)
     except TemplateSyntaxError as error:
-        unknown = re.match(r"No (filter|test) named '(.+)'", error.message or "")
-        if unknown:
-            raise ExpressionError(f'unknown {unknown[1]} "{unknown[2]}"', unknown[2]) from None
-        raise ExpressionError(f"this template does not parse: {error.message}") from None
+        raise _unparsed(error.message or "") from None
     except RecursionError:
         raise ExpressionError("this template is nested too deeply") from None
     _guard(tree)
     return tree
+
+
+def _unparsed(message: str) -> ExpressionError:
+    for pattern, reason, about, help_ in _UNPARSED:
+        match = re.search(pattern, message)
+        if match:
+            word = about or next((group for group in match.groups() if group), "")
+            return ExpressionError(reason.format(word), word, help_.format())
+    return ExpressionError(f"this does not parse: {message}")
 
 
 class Template:
@@ -300,9 +334,13 @@ class Condition:
 class Equalities:
     """The map form of an `if`: every name has exactly the value given."""
 
-    def __init__(self, pairs: Mapping[str, Any], span: Span) -> None:
+    def __init__(
+        self, pairs: Mapping[str, Any], span: Span, places: Mapping[str, tuple[Span, Span]] | None = None
+    ) -> None:
+        """Take the pairs; ``places`` has the spans of each name and its value."""
         self.pairs = dict(pairs)
         self.span = span
+        self.places = dict(places or {})
         self.names = tuple(pairs)
         self.source = " and ".join(f"{name} = {value}" for name, value in pairs.items())
 
@@ -311,6 +349,10 @@ class Equalities:
 
     def compile(self) -> None:
         """Do nothing: there is nothing to compile."""
+
+    def convert(self, fitted: Callable[[str, Any], Any]) -> None:
+        """Give each value the type of its variable, so that a written `2026-01-05` equals the date."""
+        self.pairs = {name: fitted(name, value) for name, value in self.pairs.items()}
 
     def holds(self, scope: Mapping[str, Any]) -> bool:
         """Say whether all are equal; raises ``EvaluationError`` for a name that has no value here."""

@@ -36,20 +36,34 @@ class Reading:
 
     def locate(self, span: Span, word: str) -> Span:
         """Find a word inside a span; the span itself where it is not found as written."""
-        pattern = re.compile(rf"(?<![A-Za-z0-9_]){re.escape(word)}(?![A-Za-z0-9_])") if word else None
+        if not word:
+            return span
+        left, right = (r"(?<![A-Za-z0-9_])", r"(?![A-Za-z0-9_])") if word[0].isalnum() or word[0] == "_" else ("", "")
+        pattern = re.compile(left + re.escape(word) + right)
+        first: Span | None = None
         for number in range(span.line, min(span.end_line, len(self.lines)) + 1):
             line = self.lines[number - 1]
             begin = span.column - 1 if number == span.line else 0
             end = span.end_column - 1 if number == span.end_line and span.end_column > 1 else len(line)
-            match = pattern.search(line, begin, end) if pattern else None
-            if match:
-                return Span(span.file, number, match.start() + 1, number, match.end() + 1)
-        return span
+            for match in pattern.finditer(line, begin, end):
+                place = Span(span.file, number, match.start() + 1, number, match.end() + 1)
+                # The same word may stand in the spoken text before the braces.
+                if _in_braces(line, match.start()):
+                    return place
+                first = first or place
+        return first or span
 
     def expression_error(self, code: str, error: ExpressionError, span: Span) -> None:
         """Report a text that is not a template or condition."""
-        place = self.locate(span, error.about) if error.about else span
-        self.report.add(Diagnostic(code, error.reason, place, about=error.about, help=error.help))
+        for one in (error, *error.more):
+            place = self.locate(span, one.about)
+            self.report.add(Diagnostic(code, one.reason, place, about=one.about, help=one.help))
+
+
+def _in_braces(line: str, column: int) -> bool:
+    return any(
+        line.rfind(begin, 0, column + 1) > line.rfind(end, 0, column) for begin, end in (("{{", "}}"), ("{%", "%}"))
+    )
 
 
 class Kind:
@@ -135,7 +149,8 @@ class Whole(Kind):
     most: int = 1_000_000
 
     def schema(self) -> Schema:
-        sentence = f"must be a whole number from {self.least} to {self.most}"
+        bounds = f"a whole number from {self.least} to {self.most}" if self.least < self.most else str(self.least)
+        sentence = f"must be {bounds}"
         return say({"type": "integer", "minimum": self.least, "maximum": self.most}, sentence)
 
     def read(self, value: Value, reading: Reading) -> int | None:
@@ -182,9 +197,17 @@ class KeySequences(Kind):
         return by_shape(scalar=one, sequence={"type": "array", "items": one, "minItems": 1}, sentence=sentence)
 
     def read(self, value: Value, reading: Reading) -> tuple[str, ...]:
+        return tuple({"star": "*", "hash": "#"}.get(scalar.text, scalar.text) for scalar in self._scalars(value))
+
+    @classmethod
+    def places(cls, value: Value) -> tuple[Span, ...]:
+        """Give the place of each of the sequences that ``read`` gives."""
+        return tuple(scalar.span for scalar in cls._scalars(value))
+
+    @staticmethod
+    def _scalars(value: Value) -> list[Scalar]:
         items = value.items if isinstance(value, Sequence) else [value]
-        texts = [item.text for item in items if isinstance(item, Scalar) and re.match(KEYS, item.text)]
-        return tuple({"star": "*", "hash": "#"}.get(text, text) for text in texts)
+        return [item for item in items if isinstance(item, Scalar) and re.match(KEYS, item.text)]
 
 
 @dataclass(frozen=True)
@@ -238,8 +261,10 @@ class Test(Kind):
 
     def read(self, value: Value, reading: Reading) -> Condition | Equalities | None:
         if isinstance(value, MappingValue):
-            pairs = {key: e.value.value for key, e in value.entries.items() if isinstance(e.value, Scalar)}
-            return Equalities(pairs, value.span)
+            scalars = {key: e.value for key, e in value.entries.items() if isinstance(e.value, Scalar)}
+            pairs = {key: scalar.value for key, scalar in scalars.items()}
+            places = {key: (value.entries[key].key.span, scalar.span) for key, scalar in scalars.items()}
+            return Equalities(pairs, value.span, places)
         if not isinstance(value, Scalar):
             return None
         try:
@@ -257,7 +282,8 @@ class ListOf(Kind):
     least: int = 0
 
     def schema(self) -> Schema:
-        return say({"type": "array", "items": self.item.schema(), "minItems": self.least}, "must be a list")
+        sentence = "must be a list with one entry at least" if self.least else "must be a list"
+        return say({"type": "array", "items": self.item.schema(), "minItems": self.least}, sentence)
 
     def read(self, value: Value, reading: Reading) -> tuple[Any, ...]:
         if not isinstance(value, Sequence):

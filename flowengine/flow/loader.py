@@ -136,8 +136,12 @@ class _Loader:
                     scalar.span,
                     about=scalar.text,
                     help=f'write "{scalar.text}"',
-                    fix=f'"{scalar.text}"',
+                    fix=self._quote_in_line(scalar),
                 )
+
+    def _quote_in_line(self, scalar: Scalar) -> str:
+        line, span = self.parsed.lines[scalar.span.line - 1], scalar.span
+        return f'{line[: span.column - 1]}"{scalar.text}"{line[span.end_column - 1 :]}'
 
     def _flow(self, revision_: str) -> Flow:
         read = Fields(document.DOCUMENT_FIELDS).read(self.root, self.reading)
@@ -230,6 +234,8 @@ class _Loader:
             if name != "else" and name not in outcomes:
                 near = did_you_mean(name, outcomes)
                 known = f"its outcomes: {', '.join(outcomes)}" if outcomes else "it has no outcomes of its own"
+                if name in {branch.name for branch in kind.branches(spec)}:
+                    near = f'"{name}" has a `goto` of its own'
                 self.report.error("unknown-outcome", f'unknown outcome "{name}"', span, about=name, help=near or known)
         return {name: cases for name, (cases, _) in read.items()}
 

@@ -27,11 +27,15 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """One `set` or `add`: ``value`` is a Template, a plain value, or a map or list that holds such."""
+    """One `set` or `add`: ``value`` is a Template, a plain value, or a map or list that holds such.
+
+    ``span`` is the name's place, ``value_span`` the value's.
+    """
 
     name: str
     value: Any
     span: Span
+    value_span: Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,3 +274,8 @@ def walk(value: Any) -> Iterator[Any]:
             inner = getattr(value, slot.name)
             if inner is not None and not isinstance(inner, str | int | float):
                 yield from walk(inner)
+
+
+def targets(flow: Flow) -> Iterator[Target]:
+    """Yield every target that the flow names."""
+    yield from (part for part in walk((flow.nodes, flow.catch, flow.always)) if isinstance(part, Target))

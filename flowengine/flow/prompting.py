@@ -90,6 +90,8 @@ def _segment(value: Value, reading: Reading) -> Segment | None:
         return None
     forms = [name for name in ("text", "audio", "pause", "one_of") if name in value.entries]
     if not forms or (len(forms) > 1 and forms != ["text", "audio"]):
+        if reading.report.has_error_in(value.span):
+            return None
         reading.report.error(
             "prompt-form",
             "a prompt's mapping holds one of text, audio, pause or one_of",

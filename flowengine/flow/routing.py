@@ -36,7 +36,8 @@ class Assignments(Kind):
         if not isinstance(value, MappingValue):
             return ()
         return tuple(
-            Assignment(key, _rendered(entry.value, reading), entry.key.span) for key, entry in value.entries.items()
+            Assignment(key, _rendered(entry.value, reading), entry.key.span, entry.value.span)
+            for key, entry in value.entries.items()
         )
 
 
@@ -84,7 +85,8 @@ class Route(Kind):
             broken = broken or case is None
             if case:
                 cases.append(case)
-        if cases and cases[-1].condition is not None and not broken:
+        self._else_last(value, cases, reading)
+        if cases and all(case.condition is not None for case in cases) and not broken:
             reading.report.error(
                 "no-else",
                 "the list of cases ends without `else`",
@@ -94,13 +96,25 @@ class Route(Kind):
             )
         return tuple(cases)
 
+    def _else_last(self, value: Sequence, cases: list[Case], reading: Reading) -> None:
+        """A case without a condition is always taken: those after it are dead."""
+        for case in cases[:-1]:
+            if case.condition is None:
+                reading.report.error(
+                    "case-after-else",
+                    "the cases after this one are never tried",
+                    case.target.span,
+                    about=case.target.node,
+                    help="make it the last case",
+                )
+
 
 def _case(item: MappingValue, reading: Reading) -> Case | None:
     test = item.get("if")
     goto = item.get("goto") or item.get("else")
     target = TargetName().read(goto, reading) if goto else None
     if target is None:
-        if goto is None:
+        if goto is None and not reading.report.has_error_in(item.span):
             reading.report.error(
                 "case-without-goto", "this case leads nowhere", item.span, about="goto", help="add `goto`"
             )

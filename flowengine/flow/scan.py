@@ -3,83 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 
-KEY = re.compile(
-    r"""(?P<key>"(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^\s#&*!|>'"%@`,\[\]{}-][^#\n]*?|-[^\s#][^#\n]*?)\s*:(?=\s|$)"""
+from flowengine.flow.brackets import FlowScan
+from flowengine.flow.finding import (
+    KEY,
+    KEY_FIELDS,
+    Finding,
+    closing_quote,
+    opens_block,
+    parent_indent,
+    quoted,
+    template,
 )
-KEY_FIELDS = frozenset({"key", "keys", "hear", "end_key", "clear_key", "accept_key"})
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A mistake at a place that counts from 0; ``end`` is the column after it, ``fix`` the rewritten line."""
-
-    code: str
-    message: str
-    line: int
-    column: int
-    end: int
-    about: str
-    help: str
-    fix: str | None = None
-
-
-def quoted(text: str) -> str:
-    """Put a text in double quotes, or in single ones where it has double quotes itself."""
-    if '"' not in text and "\\" not in text:
-        return f'"{text}"'
-    return "'" + text.replace("'", "''") + "'"
-
-
-def in_brackets(text: str, line: int, start: int, end: int, sign: str, place: int) -> Finding:
-    """Give the finding of a text in brackets, ``start`` to ``end``, that its ``sign`` obliges to quotes."""
-    return Finding(
-        "unquoted-text",
-        f"an unquoted `{sign}` does not belong to a text inside {{ }} or [ ]",
-        line,
-        place,
-        place + 1,
-        sign,
-        "put the text in quotes",
-        text[:start] + quoted(text[start:end]) + text[end:],
-    )
-
-
-def opens_block(stripped: str) -> bool:
-    """Say whether this line opens a block text (`|` or `>`)."""
-    return bool(re.search(r"(?:^|:\s+|-\s+)[|>][0-9+-]*\s*(?:\s#.*)?$", stripped)) and not stripped.startswith("#")
-
-
-def parent_indent(line: str) -> int:
-    """Give the column of the key (or dash) that owns a block scalar opened on this line."""
-    match = re.match(r"\s*(?:-\s+)*", line)
-    column = match.end() if match else 0
-    if re.match(r"[|>]", line[column:]):
-        return line.rindex("-", 0, column)
-    return column
-
-
-def template(lines: Sequence[str], line: int, column: int) -> Finding:
-    """Give the finding of an unquoted `{{` at this place."""
-    text = lines[line]
-    close = text.rfind("}}")
-    start = column
-    for match in re.finditer(r"[:,\[-]\s+|\[", text[:column]):
-        start = match.end()
-    end = close + 2 if close >= column else len(text.rstrip())
-    fix = text[:start] + quoted(text[start:end]) + text[end:]
-    return Finding(
-        "unquoted-template",
-        "YAML reads an unquoted `{{` as a mapping",
-        line,
-        column,
-        column + 2,
-        "{{",
-        "put the text in quotes",
-        fix,
-    )
 
 
 class Scan:
@@ -88,6 +24,7 @@ class Scan:
     def __init__(self, lines: Sequence[str]) -> None:
         self.lines = lines
         self.line = 0
+        self.list_of = ""
 
     def findings(self) -> Iterator[Finding]:
         """Give the mistakes in the order of the lines."""
@@ -112,36 +49,61 @@ class Scan:
         while text.startswith("- ", column) or text[column:] == "-":
             column += 1
             column += len(text[column:]) - len(text[column:].lstrip())
+        if re.match(r"-[\[{\"'A-Za-z]", text[column:]) and self._neighbour(column, lambda line: line.startswith("- ")):
+            yield self._space(text, column + 1, "-", "a space is missing after the `-`")
+            return
         key = KEY.match(text, column)
         name = ""
         if key:
             name = key["key"].strip("\"'")
             column = key.end()
             column += len(text[column:]) - len(text[column:].lstrip())
-        elif self._lacks_colon(text, column):
-            yield self._found(
-                "missing-colon",
-                "a `:` is missing after the key",
-                column,
-                len(text.rstrip()),
-                "write `name: value`",
-                about=text[column:].split(" ")[0],
-            )
+            self.list_of = name if not text[column:] else self.list_of
+        else:
+            name = self.list_of if text[:column].strip() == "-" else ""
+            yield from self._lacks_colon(text, column)
         value = text[column:]
         if value:
             yield from self._value(text, column, name, bool(key))
 
-    def _lacks_colon(self, text: str, column: int) -> bool:
-        """A line such as ``say Hello`` or ``key:1`` between lines that do have keys."""
-        word = re.match(r"[a-z_]+(:\S| )", text[column:])
-        if not word:
-            return False
-        above = (t for t in reversed(self.lines[: self.line]) if t.strip() and not t.lstrip().startswith("#"))
-        below = (t for t in self.lines[self.line + 1 :] if t.strip() and not t.lstrip().startswith("#"))
-        before = next(above, None) or next(below, "")
-        depth = len(before) - len(before.lstrip())
-        own = len(text) - len(text.lstrip())
-        return own == depth and bool(KEY.match(before.lstrip("- "))) and before.rstrip()[-1:] not in "|>"
+    def _lacks_colon(self, text: str, column: int) -> Iterator[Finding]:
+        """A line such as ``say Hello``, ``key:1`` or ``main`` where its neighbours have keys."""
+        glued = re.match(r"([a-z_]+):(?=[^\s:/])", text[column:])
+        spaced = re.match(r"([a-z_]+) +\S", text[column:])
+        alone = re.match(r"([a-z][a-z0-9_-]*)\s*\Z", text[column:])
+        if glued and self._neighbour(column, KEY.match):
+            yield self._space(text, column + glued.end(), glued[0], "a space is missing after the `:`")
+        elif (spaced and self._neighbour(column, KEY.match)) or (alone and self._begins_block(column)):
+            word = (spaced or alone)[1]  # type: ignore[index]  # one of them matched
+            end = column + len(word)
+            yield self._found(
+                "missing-colon",
+                "a `:` is missing after the key",
+                column,
+                end,
+                "write `name: value`",
+                about=word,
+                fix=f"{text[:end]}:{text[end:]}",
+            )
+
+    def _space(self, text: str, column: int, about: str, message: str) -> Finding:
+        fix = f"{text[:column]} {text[column:]}"
+        return self._found("missing-space", message, column - 1, column, "add it", about=about, fix=fix)
+
+    def _neighbour(self, column: int, fits: Callable[[str], object]) -> bool:
+        """Say whether the content line above or below begins in this column and fits."""
+        near = (self._next(reversed(self.lines[: self.line])), self._next(iter(self.lines[self.line + 1 :])))
+        return any(len(line) - len(line.lstrip()) == column and fits(line.lstrip()) for line in near)
+
+    def _begins_block(self, column: int) -> bool:
+        below = self._next(iter(self.lines[self.line + 1 :]))
+        above = self._next(reversed(self.lines[: self.line]))
+        outside = len(above) - len(above.lstrip()) != column or bool(KEY.match(above.lstrip()))
+        return outside and len(below) - len(below.lstrip()) > column and bool(KEY.match(below.lstrip("- ")))
+
+    @staticmethod
+    def _next(lines: Iterator[str]) -> str:
+        return next((line for line in lines if line.strip() and not line.lstrip().startswith("#")), "")
 
     def _value(self, text: str, column: int, name: str, keyed: bool) -> Iterator[Finding]:
         first = text[column]
@@ -152,9 +114,15 @@ class Scan:
         elif first in "\"'":
             yield from self._quoted(text, column, keyed)
         elif first in "[{":
-            yield from _FlowScan(self, name).findings(column)
-        elif first in "@`%":
-            yield self._quote_it(text, column, f"a text can not begin with `{first}`", first)
+            yield from FlowScan(self, name).findings(column)
+        elif re.match(r"[|>]\s*[^\s#0-9+-]", text[column:]):
+            message = f"a text after `{first}` begins on the next line"
+            body = text[column + 1 :].strip()
+            help_ = "put it on the next line, further in, or in quotes"
+            fix = text[:column] + quoted(body)
+            yield self._found("unquoted-text", message, column, column + 1, help_, about=first, fix=fix)
+        elif first in "@`%" or re.match(r"[&*](\s|$)", text[column:]):
+            yield self._quote_it(text, column, f'a text can not begin with "{first}"', first)
         elif first == "#" or not keyed:
             return
         else:
@@ -183,7 +151,9 @@ class Scan:
         rest = text[close + 1 :].lstrip()
         if rest and not rest.startswith(("#", ":")) and keyed:
             whole = re.split(r"\s{2,}#", text[column:])[0].rstrip()
-            inner = whole[1:-1] if whole.endswith(mark) and len(whole) > 1 else whole.replace(mark, "")
+            inner = whole[1:-1] if whole.endswith(mark) else whole
+            if inner is whole and (whole.count(mark) % 2 or re.match(r"'\w*'\w", whole)):
+                inner = whole[1:]  # what closes the quotes is an apostrophe
             other = '"' if '"' not in inner else "'"
             body = inner.replace("'", "''") if other == "'" else inner
             yield self._found(
@@ -235,113 +205,3 @@ class Scan:
         self, code: str, message: str, column: int, end: int, help_: str, *, about: str, fix: str | None = None
     ) -> Finding:
         return Finding(code, message, self.line, column, end, about, help_, fix)
-
-
-def closing_quote(text: str, column: int) -> int | None:
-    """Give the index of the quote that closes the one at ``column`` on the same line."""
-    mark = text[column]
-    index = column + 1
-    while index < len(text):
-        if mark == '"' and text[index] == "\\":
-            index += 2
-            continue
-        if text[index] == mark:
-            if mark == "'" and text.startswith("''", index):
-                index += 2
-                continue
-            return index
-        index += 1
-    return None
-
-
-class _FlowScan:
-    """Walks a ``{ }`` or ``[ ]``, over several lines if need be, and looks at the unquoted texts inside it."""
-
-    def __init__(self, scan: Scan, name: str) -> None:
-        self.scan = scan
-        self.name = name
-        self.start = (scan.line, 0)
-        self.depth = 0
-
-    def findings(self, column: int) -> Iterator[Finding]:
-        """Give the mistakes from the opening bracket to its end; moves the scan's line there."""
-        scan = self.scan
-        self.start = (scan.line, column)
-        while scan.line < len(scan.lines):
-            text = scan.lines[scan.line]
-            if (scan.line, column) != self.start and column == 0 and self._outside(text):
-                scan.line -= 1
-                yield self._unclosed()
-                return
-            result = yield from self._line(text, column)
-            if result:
-                return
-            scan.line += 1
-            column = 0
-        yield self._unclosed()
-
-    def _outside(self, text: str) -> bool:
-        """A line that begins a new key to the left of the bracket's own line ends the bracket for a reader."""
-        own = self.scan.lines[self.start[0]]
-        indent = len(own) - len(own.lstrip())
-        return bool(text.strip()) and len(text) - len(text.lstrip()) <= indent and bool(KEY.match(text.lstrip("- ")))
-
-    def _unclosed(self) -> Finding:
-        line, column = self.start
-        sign = self.scan.lines[line][column]
-        return Finding(
-            "unclosed-bracket", f"this `{sign}` is not closed", line, column, column + 1, sign, "close it on this line"
-        )
-
-    def _line(self, text: str, column: int) -> Generator[Finding, None, bool]:
-        """Look at one line; the result says whether the outermost bracket closed on it."""
-        while column < len(text):
-            sign = text[column]
-            if text.startswith("{{", column):
-                yield template(self.scan.lines, self.scan.line, column)
-                column = max(text.find("}}", column), column) + 2
-            elif sign in "[{":
-                self.depth += 1
-                column += 1
-            elif sign in "]}":
-                self.depth -= 1
-                column += 1
-                if not self.depth:
-                    return True
-            elif sign in "\"'":
-                close = closing_quote(text, column)
-                if close is None:
-                    return False  # a text over several lines: leave it to the parser
-                column = close + 1
-            elif sign == "#" and (self.name in KEY_FIELDS or text[column - 1] in " [,"):
-                if self._in_keys(text, column):
-                    yield self.scan.key_sign(text, column)
-                return False
-            elif sign == "*" and self._in_keys(text, column):
-                yield self.scan.key_sign(text, column)
-                column += 1
-            elif sign in " ,:":
-                column += 1
-            else:
-                column = yield from self._plain(text, column)
-        return False
-
-    def _in_keys(self, text: str, column: int) -> bool:
-        field = re.findall(r"([a-z_]+):", text[:column])
-        return (field[-1] if field else self.name) in KEY_FIELDS
-
-    def _plain(self, text: str, column: int) -> Generator[Finding, None, int]:
-        match = re.compile(r"(?:[^,\[\]{}:#]|:(?=[^\s,\[\]{}])|(?<=\S)#|\{\{|\}\})+").match(text, column)
-        end = match.end() if match else column + 1
-        word = text[column:end].rstrip()
-        if "{{" in word:
-            yield template(self.scan.lines, self.scan.line, text.index("{{", column))
-        elif "?" in word and not text.startswith(":", end):
-            yield in_brackets(text, self.scan.line, column, column + len(word), "?", text.index("?", column))
-        elif text.startswith(":", end) and re.match(r":\s*[,\]}]", text[end:]) and " " in word:
-            yield in_brackets(text, self.scan.line, column, end + 1, ":", end)
-        elif re.match(r":\s", text[end:]) and text[:column].rstrip().endswith(":"):
-            stop = re.compile(r"[^,\]}]*").match(text, end)
-            last = len(text[: stop.end() if stop else end].rstrip())
-            yield in_brackets(text, self.scan.line, column, last, ":", end)
-        return max(end, column + 1)

@@ -9,18 +9,18 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
-
 from flowengine.flow import document, kinds, prompting, routing
 from flowengine.flow.diagnostics import Report, Span, did_you_mean, one_of
+from flowengine.flow.finding import quoted
 from flowengine.flow.kinds import Schema, described
 from flowengine.flow.model import RESERVED, NodeType
-from flowengine.flow.source import Document, Value, find
+from flowengine.flow.source import Document, Scalar, Value, find
 from flowengine.flow.source import Mapping as MappingValue
+from flowengine.flow.validator import Misfit, Path, misfits
 
 ID = "https://flowengine.dev/schemas/flow.schema.json"
-Step = str | int
+# What other YAML readers take for booleans, and people mean so.
+_SPOKEN_BOOLEANS = {"yes": "true", "on": "true", "no": "false", "off": "false"}
 
 
 def flow_schema(types: Mapping[str, NodeType]) -> Schema:
@@ -74,46 +74,31 @@ class Checker:
     """A schema made ready to validate documents."""
 
     def __init__(self, schema: Schema) -> None:
-        self._validator = Draft202012Validator(schema)
+        self._schema = schema
 
     def check(self, parsed: Document, plain: Any, report: Report, inside: Span | None = None) -> None:
         """Report what does not fit the schema; with ``inside`` only what stands there."""
-        seen: set[tuple[Step, ...]] = set()
-        for error in sorted(self._validator.iter_errors(plain), key=_rank):
-            path = tuple(error.absolute_path)
-            place = find(parsed.root, path)
+        seen: set[Path] = set()
+        for misfit in misfits(self._schema, self._schema, plain):
+            place = find(parsed.root, misfit.path)
             if place is None or (inside and not inside.contains(place.span)):
                 continue
-            if error.validator == "additionalProperties":
-                _unknown_fields(error, path, parsed, place, report)
-            elif error.validator == "propertyNames" or (error.parent and error.parent.validator == "propertyNames"):
-                _bad_name(error, place, report)
-            elif path not in seen:
-                seen.add(path)
-                _wrong_value(error, path, parsed, place, report)
+            if misfit.keyword == "additionalProperties":
+                _unknown_fields(misfit, place, report)
+            elif misfit.keyword == "propertyNames":
+                _bad_name(misfit, place, report)
+            elif misfit.keyword == "required":
+                _missing(misfit, parsed, place, report)
+            elif misfit.path not in seen:
+                seen.add(misfit.path)
+                _wrong_value(misfit, parsed, place, report)
 
 
-def _schema_of(error: ValidationError) -> Mapping[str, Any]:
-    return error.schema if isinstance(error.schema, Mapping) else {}
-
-
-def _instance(error: ValidationError) -> Mapping[str, Any]:
-    return error.instance if isinstance(error.instance, Mapping) else {}
-
-
-def _rank(error: ValidationError) -> tuple[Any, ...]:
-    # A wrong type explains more than a pattern that then does not match either.
-    order = {"type": 0, "required": 1}
-    return (*[str(step) for step in error.absolute_path], "", order.get(str(error.validator), 2))
-
-
-def _unknown_fields(
-    error: ValidationError, path: tuple[Step, ...], parsed: Document, place: Value, report: Report
-) -> None:
-    known = list(_schema_of(error).get("properties", {}))
+def _unknown_fields(misfit: Misfit, place: Value, report: Report) -> None:
+    known = list(misfit.schema.get("properties", {}))
     if not isinstance(place, MappingValue):
         return
-    where = _where(path)
+    where = _where(misfit.path)
     for key, entry in place.entries.items():
         if key in known:
             continue
@@ -123,13 +108,28 @@ def _unknown_fields(
             for d in report.diagnostics
         ):
             continue
+        if " " in key and entry.key.plain and not place.flow:
+            _text_as_key(entry.key, entry.value, report)
+            continue
         near = did_you_mean(key, known)
-        types = _schema_of(error).get("x-types", [])
+        types = misfit.schema.get("x-types", [])
         listed = f"a node's type is {one_of(types)}" if types and not near else f"known here: {', '.join(known)}"
         report.error("unknown-field", f'unknown field "{key}" {where}', entry.key.span, about=key, help=near or listed)
 
 
-def _where(path: tuple[Step, ...]) -> str:
+def _text_as_key(key: Scalar, value: Value, report: Report) -> None:
+    span = Span(key.span.file, key.span.end_line, key.span.end_column, key.span.end_line, key.span.end_column + 1)
+    text = f"{key.text}: {value.text}".strip() if isinstance(value, Scalar) else key.text
+    report.error(
+        "unquoted-text",
+        "a text with `: ` in it needs quotes",
+        span,
+        about=":",
+        help=f"put the text in quotes: {quoted(text)}",
+    )
+
+
+def _where(path: Path) -> str:
     words = [str(step) for step in path if isinstance(step, str)]
     if not words:
         return "in a flow"
@@ -138,54 +138,64 @@ def _where(path: tuple[Step, ...]) -> str:
     return f"in {words[-1]}"
 
 
-def _bad_name(error: ValidationError, place: Value, report: Report) -> None:
-    key = str(error.instance)
-    entry = place.entries.get(key) if isinstance(place, MappingValue) else None
-    sentence = _schema_of(error).get("errorMessage") or "is not a name that can stand here"
+def _bad_name(misfit: Misfit, place: Value, report: Report) -> None:
+    entry = place.entries.get(misfit.name) if isinstance(place, MappingValue) else None
+    sentence = misfit.schema.get("errorMessage", "is not a name that can stand here")
     if entry and not report.has_error_in(entry.key.span):
-        report.error("bad-name", f'the name "{key}" {sentence}', entry.key.span, about=key)
+        report.error("bad-name", f'the name "{misfit.name}" {sentence}', entry.key.span, about=misfit.name)
 
 
-def _wrong_value(
-    error: ValidationError, path: tuple[Step, ...], parsed: Document, place: Value, report: Report
-) -> None:
-    field = next((str(step) for step in reversed(path) if isinstance(step, str)), "this file")
-    if error.validator == "required":
-        _missing(error, path, parsed, place, report)
+def _wrong_value(misfit: Misfit, parsed: Document, place: Value, report: Report) -> None:
+    field = next((str(step) for step in reversed(misfit.path) if isinstance(step, str)), "this file")
+    if report.has_error_in(place.span) or _comment_instead(place, report):
         return
-    if report.has_error_in(place.span):
-        return
+    schema = misfit.schema
     about = getattr(place, "text", "")
-    if error.validator == "enum":
-        words = [_word(value) for value in _schema_of(error)["enum"]]
+    sentence, help_ = schema.get("errorMessage"), ""
+    if misfit.keyword == "enum":
+        words = [_word(value) for value in schema["enum"]]
+        sentence = sentence or f"must be {one_of(words)}"
         help_ = did_you_mean(about, words)
-        message = _schema_of(error).get("errorMessage") or f"must be {one_of(words)}"
-        report.error("wrong-value", f"`{field}` {message}", place.span, about=about, help=help_)
-        return
-    sentence = _schema_of(error).get("errorMessage")
-    if not sentence:
-        sentence = "must not be empty" if str(error.validator).startswith("min") else "does not fit here"
-    bare = _schema_of(error).get("pattern") == kinds.DURATION and re.match(r"[0-9.]+$", about)
-    help_ = f"write {about}s for seconds" if bare else ""
-    span = place.span if about else _key_span(path, parsed, place)
+    elif not sentence:
+        sentence = "must not be empty" if misfit.keyword.startswith("min") else "does not fit here"
+    if about.lower() in _SPOKEN_BOOLEANS and ("boolean" in schema.get("type", ()) or True in schema.get("enum", ())):
+        help_ = f"write {_SPOKEN_BOOLEANS[about.lower()]}"
+    elif schema.get("pattern") == kinds.DURATION and re.match(r"[0-9.]+$", about):
+        help_ = f"write {about}s for seconds"
+    span = place.span if about else _key_span(misfit.path, parsed, place)
     report.error("wrong-value", f"`{field}` {sentence}", span, about=about or field, help=help_)
+
+
+def _comment_instead(place: Value, report: Report) -> bool:
+    """Say whether the reader has told that a comment stands where the value should."""
+    return (
+        isinstance(place, Scalar)
+        and not place.text
+        and any(
+            d.code in ("comment-not-value", "unquoted-key") and d.span.line == place.span.end_line
+            for d in report.diagnostics
+        )
+    )
 
 
 def _word(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _missing(error: ValidationError, path: tuple[Step, ...], parsed: Document, place: Value, report: Report) -> None:
-    missing = [name for name in _schema_of(error)["required"] if name not in _instance(error)]
-    span = _key_span(path, parsed, place)
-    if not path:
+def _missing(misfit: Misfit, parsed: Document, place: Value, report: Report) -> None:
+    span = _key_span(misfit.path, parsed, place)
+    where = f" {_where(misfit.path)}" if misfit.path else ""
+    if not misfit.path:
         span = Span(span.file, 1, 1, 1, 1)
-    for name in missing:
-        hints = {"version": "write `version: 1`", "flow": "write `flow: NAME`"}
-        report.error("missing-field", f"`{name}` is missing {_where(path)}", span, about=name, help=hints.get(name, ""))
+    unknown = [key for key in misfit.value if key not in misfit.schema.get("properties", {})]
+    hints = {"version": "write `version: 1`", "flow": "write `flow: NAME`", "nodes": "write `nodes:` and a node"}
+    for name in misfit.schema["required"]:
+        # A misspelt field is told as such.
+        if name not in misfit.value and not any(did_you_mean(key, [name]) for key in unknown):
+            report.error("missing-field", f"`{name}` is missing{where}", span, about=name, help=hints.get(name, ""))
 
 
-def _key_span(path: Iterable[Step], parsed: Document, place: Value) -> Span:
+def _key_span(path: Iterable[str | int], parsed: Document, place: Value) -> Span:
     steps = list(path)
     parent = find(parsed.root, steps[:-1]) if steps else None
     if isinstance(parent, MappingValue) and isinstance(steps[-1], str):

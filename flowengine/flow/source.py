@@ -17,9 +17,9 @@ import yaml
 
 from flowengine.flow import syntax
 from flowengine.flow.diagnostics import Label, Report, Span
-from flowengine.flow.scan import quoted
+from flowengine.flow.finding import KEY_FIELDS, quoted
+from flowengine.flow.text import decode, forbidden_character
 
-MAX_BYTES = 1 << 20
 MAX_DEPTH = 32
 
 _INT = re.compile(r"-?(0|[1-9][0-9]*)\Z")
@@ -85,10 +85,12 @@ class Document:
 
 def read(file: str, data: bytes | str, report: Report) -> Document:
     """Parse one file. Everything wrong goes into the report; never raises for what an author wrote."""
-    text = _decode(file, data, report)
+    text = decode(file, data, report)
     if text is None:
         return Document(file, None, ())
     lines = tuple(text.splitlines())
+    if forbidden_character(file, text, lines, report):
+        return Document(file, None, lines)
     if "flowengine:" in text:
         _note_ignores(file, lines, report)
     if syntax.check_lines(file, lines, report):
@@ -101,39 +103,7 @@ def read(file: str, data: bytes | str, report: Report) -> Document:
         line, column = (mark.line, mark.column) if mark else (0, 0)
         syntax.explain(file, lines, line, column, str(error.problem or error.context or ""), report)
         return Document(file, None, lines)
-    except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position)
-        span = syntax.at(file, lines, line, error.position - (text.rfind("\n", 0, error.position) + 1))
-        code = f"U+{error.character if isinstance(error.character, int) else ord(str(error.character)[:1] or ' '):04X}"
-        message = f"the character {code} is not allowed in YAML"
-        report.error("yaml-character", message, span, about=code, help="delete it")
-        return Document(file, None, lines)
     return Document(file, root, lines)
-
-
-def _decode(file: str, data: bytes | str, report: Report) -> str | None:
-    start = Span(file, 1, 1, 1, 1)
-    size = len(data) if isinstance(data, bytes) else len(data.encode("utf-8", "surrogatepass"))
-    if size > MAX_BYTES:
-        report.error(
-            "file-too-large", f"the file has {size} bytes; at most {MAX_BYTES} are read", start, help="split the flow"
-        )
-        return None
-    if isinstance(data, str):
-        return data.removeprefix("\ufeff")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        before = data[: error.start].decode("utf-8", "replace")
-        line, column = before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
-        report.error(
-            "not-utf-8",
-            f"byte 0x{data[error.start]:02X} is not UTF-8",
-            Span(file, line, column, line, column + 1),
-            about=f"0x{data[error.start]:02X}",
-            help="save the file as UTF-8",
-        )
-        return None
 
 
 def _note_ignores(file: str, lines: tuple[str, ...], report: Report) -> None:
@@ -160,7 +130,8 @@ class _Builder:
             if isinstance(event, yaml.DocumentStartEvent):
                 documents += 1
                 if documents == 2:
-                    span = self._span(event.start_mark, event.start_mark)
+                    line, column = _place(event.start_mark)
+                    span = syntax.at(self.file, self.lines, line, column, 3)
                     self.report.error(
                         "second-document", "a second document begins here", span, about="---", help="one flow a file"
                     )
@@ -175,7 +146,12 @@ class _Builder:
     def _value(self, event: Any, depth: int, flow: bool) -> Value:
         span = self._span(event.start_mark, event.end_mark)
         if isinstance(event, yaml.AliasEvent):
-            self._forbid("alias", f"*{event.anchor}", span, 'write the value out; for the star key write "*" or star')
+            self._forbid(
+                "alias",
+                f"*{event.anchor}",
+                span,
+                f'write the value out; keys and texts need quotes: "*{event.anchor}"',
+            )
             return Scalar(None, "", span, True)
         if event.anchor:
             mark = f"&{event.anchor}"
@@ -228,6 +204,9 @@ class _Builder:
         plain = not event.style
         text: str = event.value
         value: str | int | float | bool | None = text
+        line = self.lines[span.line - 1] if span.line <= len(self.lines) else ""
+        if line[: span.column - 1].endswith("\t"):
+            self._tab(Span(self.file, span.line, span.column - 1, span.line, span.column))
         if plain:
             value = _typed(text)
             if "\t" in text:
@@ -239,7 +218,7 @@ class _Builder:
 
     def _tab(self, span: Span) -> None:
         for number in range(span.line, span.end_line + 1):
-            column = self.lines[number - 1].find("\t")
+            column = self.lines[number - 1].find("\t", span.column - 1 if number == span.line else 0)
             if column >= 0:
                 self.report.error(
                     "yaml-tab",
@@ -254,14 +233,7 @@ class _Builder:
         rest = line[span.end_column - 1 :]
         if text == "":
             if rest.lstrip(" ").startswith("#"):
-                column = span.end_column + rest.index("#")
-                self.report.error(
-                    "comment-not-value",
-                    "there is no value here: YAML takes `#` and what follows for a comment",
-                    Span(self.file, span.end_line, column, span.end_line, len(line) + 1),
-                    about="#",
-                    help='quote it (`"#"`) or write hash; an empty value is written null',
-                )
+                self._comment_instead(line, span.end_column - 1 + rest.index("#"), span.end_line)
         elif isinstance(value, str) and rest.startswith(" #"):
             column = span.end_column + 1
             head = line[: span.column - 1] if span.line == span.end_line else ""
@@ -273,6 +245,19 @@ class _Builder:
                 help="put the text in quotes; before a real comment leave two spaces",
                 fix=head + quoted(line[span.column - 1 :].rstrip()) if head else None,
             )
+
+    def _comment_instead(self, line: str, column: int, number: int) -> None:
+        key = re.search(r"([a-z_]+):\s*\Z", line[:column])
+        keys = bool(key and key[1] in KEY_FIELDS)
+        rest = quoted(line[column:].rstrip())
+        self.report.error(
+            "comment-not-value",
+            "there is no value here: YAML takes `#` and what follows for a comment",
+            Span(self.file, number, column + 1, number, len(line.rstrip()) + 1),
+            about="#",
+            help='write hash or "#"' if keys else "put a text in quotes; an empty value is written null",
+            fix=line[:column] + ("hash" if keys and rest == '"#"' else rest),
+        )
 
     def _sequence(self, event: Any, span: Span, depth: int) -> Sequence:
         items: list[Value] = []
@@ -296,7 +281,8 @@ class _Builder:
             if isinstance(inner, yaml.MappingEndEvent):
                 mapping.span = self._closed(span, inner, last, mapping.flow)
                 break
-            key = self._value(inner, depth + 1, mapping.flow)
+            # A comma makes a key of the rest of a text: what is wrong with it is told there, once.
+            key = self._value(inner, depth + 1, False)
             value = self._value(next(self.events), depth + 1, mapping.flow)
             last = value.span
             if not isinstance(key, Scalar):
@@ -324,13 +310,31 @@ class _Builder:
             return
         if "{{" in line[: key.span.column]:
             return  # the unquoted template is the cause and is reported by itself
+        glued = re.match(r"([a-z_]+):(?=[^ ])", key.text)
+        if glued:
+            self._no_space(line, key.span, glued[1])
+            return
+        fix = syntax.requote(line, key.span.column - 1)
+        if fix is not None and any(d.code == "comma-splits-text" and d.fix == fix for d in self.report.diagnostics):
+            return  # a second comma of the same text
         self.report.error(
             "comma-splits-text",
             f"`{key.text}` stands here as a key without a value: a comma ends a text inside {{ }}",
             key.span,
             about=key.text,
             help="put the whole text in quotes",
-            fix=syntax.requote(line, key.span.column - 1),
+            fix=fix,
+        )
+
+    def _no_space(self, line: str, span: Span, word: str) -> None:
+        place = span.column - 1 + len(word) + 1
+        self.report.error(
+            "missing-space",
+            "a space is missing after the `:`",
+            Span(self.file, span.line, place, span.line, place + 1),
+            about=f"{word}:",
+            help="write `name: value`",
+            fix=line[:place] + " " + line[place:],
         )
 
     def _add(self, mapping: Mapping, entry: Entry) -> None:
@@ -347,6 +351,10 @@ class _Builder:
             help="rename or delete one of the two",
             related=(Label(first.key.span, "first here"),),
         )
+
+
+def _place(mark: Any) -> tuple[int, int]:
+    return mark.line, mark.column
 
 
 def _typed(text: str) -> str | int | float | bool | None:

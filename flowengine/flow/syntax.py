@@ -11,7 +11,10 @@ import re
 from collections.abc import Sequence
 
 from flowengine.flow.diagnostics import Report, Span
-from flowengine.flow.scan import Finding, Scan, in_brackets, opens_block, parent_indent, quoted, template
+from flowengine.flow.finding import Finding, in_brackets, opens_block, parent_indent, quoted, template
+from flowengine.flow.scan import Scan
+
+_NEIGHBOURS = "begin it in the same column as its neighbours: fields of one node stand under each other"
 
 
 def at(file: str, lines: Sequence[str], line: int, column: int, length: int = 1) -> Span:
@@ -23,7 +26,7 @@ def at(file: str, lines: Sequence[str], line: int, column: int, length: int = 1)
 
 
 def check_lines(file: str, lines: Sequence[str], report: Report) -> bool:
-    """Report tabs in indentation, which no parser survives; True when there were some."""
+    """Report tabs and odd spaces in indentation, which no parser survives; True when there were some."""
     found = False
     block: int | None = None
     for number, line in enumerate(lines):
@@ -33,7 +36,19 @@ def check_lines(file: str, lines: Sequence[str], report: Report) -> bool:
             if not stripped or (indent > block and "\t" not in line[: block + 1]):
                 continue
             block = None
-        if "\t" in line[:indent] and stripped and not stripped.startswith("#"):
+        odd = re.match(r" *([^\S \t])", line)
+        if odd:
+            found = True
+            code = f"U+{ord(odd[1]):04X}"
+            report.error(
+                "yaml-character",
+                f"the character {code} is not allowed in the indentation",
+                at(file, lines, number, odd.start(1)),
+                about=code,
+                help="use spaces",
+                fix=re.sub(r"^\s+", lambda m: " " * len(m[0]), line),
+            )
+        elif "\t" in line[:indent] and stripped and not stripped.startswith("#"):
             column = line.index("\t")
             found = True
             report.error(
@@ -91,27 +106,53 @@ def _report(file: str, lines: Sequence[str], finding: Finding, report: Report) -
     report.error(finding.code, finding.message, span, about=finding.about, help=finding.help, fix=finding.fix)
 
 
+# The parser's words for where it stopped, and ours.
+_PROBLEMS = (
+    (r"expected key|block end|block mapping|block entr", "this line does not fit the lines above it", _NEIGHBOURS),
+    (r"expected ':'|simple key", "a `:` and a space are missing after the key", "write `name: value`"),
+    (r"',' or '[}\]]'", "a list or mapping in brackets is not closed here", "close it, or quote the text inside it"),
+    (r"expected alphabetic", "`*` and `&` begin an alias or anchor here", "put the text in quotes"),
+    (r"end of (the )?stream", "the file ends inside a quoted text or bracket", "close it"),
+    (r"document start", "a second document begins here", "one flow a file; delete the line with `...`"),
+    (r"mapping values", "a `:` and a space do not belong here", "quote the text, or begin the key on its own line"),
+    (r"cannot start any token", "a text can not begin with this character", "put the text in quotes"),
+    (
+        r"comment or line break",
+        "a text after `|` or `>` begins on the next line",
+        "put it on the next line, or in quotes",
+    ),
+)
+
+
 def _from_parser(lines: Sequence[str], line: int, column: int, problem: str) -> Finding:
     """Words for what the scan did not recognise; the place is the parser's."""
     text = lines[line] if line < len(lines) else ""
+    if "escape" in problem:
+        return _bad_escape(text, line, column)
     indent = len(text) - len(text.lstrip())
     above = next((t for t in reversed(lines[:line]) if t.strip()), "")
     if "mapping values" in problem and indent > len(above) - len(above.lstrip()) and re.search(r":\s+\S", above):
+        if " " in text[indent:column].strip():
+            message = "a text with `: ` in it needs quotes"
+            return Finding("unquoted-text", message, line, column, column + 1, ":", "put the whole text in quotes")
         column = indent
         problem = "did not find expected key"
-    if "did not find expected key" in problem or "block end" in problem or "block mapping" in problem:
-        message = "this line does not fit the lines above it"
-        way = "begin it in the same column as its neighbours: fields of one node stand under each other"
-    elif "could not find expected ':'" in problem or "simple key" in problem:
-        message, way = "a `:` and a space are missing after the key", "write `name: value`"
-    elif "',' or '}'" in problem or "',' or ']'" in problem:
-        message, way = "a list or mapping in brackets is not closed here", "close it, or quote the text inside it"
-    elif "alias" in problem:
-        message, way = "`*` begins an alias here, which is not allowed", 'write "*" or star'
-    elif "end of stream" in problem or "end of the stream" in problem:
-        message, way = "the file ends inside a quoted text or bracket", "close it"
-    else:
-        message, way = f"this is not valid YAML here ({problem})" if problem else "this is not valid YAML here", ""
+    known = (words for pattern, *words in _PROBLEMS if re.search(pattern, problem))
+    message, way = next(known, [f"this is not valid YAML here ({problem})", ""])
     word = re.match(r"[^\s:]+", text[column:])
     about = word[0] if word else ""
     return Finding("yaml-syntax", message, line, column, column + max(1, len(about)), about, way)
+
+
+def _bad_escape(text: str, line: int, column: int) -> Finding:
+    start = max(0, text.rfind("\\", 0, column + 1))
+    sign = text[start : start + 2]
+    return Finding(
+        "bad-escape",
+        f"`{sign}` means nothing in double quotes",
+        line,
+        start,
+        start + 2,
+        sign,
+        "write `\\\\` for a backslash, or put the text in single quotes",
+    )

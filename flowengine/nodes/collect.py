@@ -75,17 +75,41 @@ class Collect:
                 reading.report.error(
                     "empty-range", "the shorter length comes first", length.span, about=f"{least}..{most}"
                 )
+        end_key, clear_key = read.get("end_key", "#"), read.get("clear_key", "")
+        self._check_keys(value, end_key, clear_key, reading.report)
         return CollectSpec(
             read.get("into", ""),
             into.span if into else start,
             least,
             most,
-            read.get("end_key", "#"),
-            read.get("clear_key", ""),
+            end_key,
+            clear_key,
             read.get("check"),
             read.get("confirm"),
             read.get("optional", False),
         )
+
+    def _check_keys(self, value: Mapping, end_key: str, clear_key: str, report: Report) -> None:
+        """No digit ends the entry, and one key does one thing."""
+        for name, key in (("end_key", end_key), ("clear_key", clear_key)):
+            entry = value.entries.get(name)
+            if entry and key and key in "0123456789":
+                report.error(
+                    "digit-ends-entry",
+                    f"`{name}: {key}` is one of the digits that are collected",
+                    entry.value.span,
+                    about=key,
+                    help="use hash, star or none",
+                )
+        entry = value.entries.get("clear_key")
+        if entry and clear_key and clear_key == end_key:
+            report.error(
+                "same-key",
+                "this key ends the entry already",
+                entry.value.span,
+                about=clear_key,
+                help="use another key, or none",
+            )
 
     def outcomes(self, spec: CollectSpec) -> tuple[str, ...]:
         """Give `done`, and `skipped` when it is optional."""
@@ -96,7 +120,7 @@ class Collect:
         return ()
 
     def check(self, node: Node, flow: Flow, report: Report) -> None:
-        """The variable is declared, takes digits, and no digit ends the entry."""
+        """The variable is declared and takes digits."""
         spec: CollectSpec = node.spec
         variable = flow.vars.get(spec.into)
         if spec.into and variable is None:
@@ -112,15 +136,6 @@ class Collect:
                 about=variable.kind,
                 help="collect into a variable of the type digits",
             )
-        for name, key in (("end_key", spec.end_key), ("clear_key", spec.clear_key)):
-            if key and key in "0123456789":
-                report.error(
-                    "digit-ends-entry",
-                    f"`{name}: {key}` is one of the digits that are collected",
-                    node.type_span or node.span,
-                    about=key,
-                    help="use hash, star or none",
-                )
 
     def enter(self, ctx: Context) -> None:
         """Use what was typed ahead, else ask."""

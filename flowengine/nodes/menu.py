@@ -50,6 +50,7 @@ class Option:
     set: tuple[Assignment, ...] = ()
     add: tuple[Assignment, ...] = ()
     target: Target | None = None
+    key_spans: tuple[Span, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,18 +105,18 @@ class Menu:
                     about="key",
                     help="add `key: 1`",
                 )
-            for key in option.keys:
+            for key, span in zip(option.keys, option.key_spans, strict=True):
                 if key in keys and option.condition is None:
                     report.error(
                         "duplicate-menu-key",
                         f"the key {key} takes two options",
-                        option.span,
+                        span,
                         about=key,
                         help="give each option a key of its own",
                         related=(Label(keys[key], "first here"),),
                     )
-                keys.setdefault(key, option.span)
-            if option.name in names and not any(key in keys and keys[key] != option.span for key in option.keys):
+                keys.setdefault(key, span)
+            if option.name in names and not report.has_error_in(option.span):
                 report.error(
                     "duplicate-option",
                     f'two options are called "{option.name}"',
@@ -204,8 +205,17 @@ def _option(item: Mapping, reading: Reading) -> Option:
     hear = read.get("hear", ())
     first = hear[0] if hear else f"key_{_spoken(keys[0])}" if keys else "option"
     name = read.get("name") or re.sub(r"[^a-z0-9]+", "_", first.lower()).strip("_")
+    written = item.get("key")
     return Option(
-        name, item.span, keys, hear, read.get("if"), read.get("set", ()), read.get("add", ()), read.get("goto")
+        name,
+        item.span,
+        keys,
+        hear,
+        read.get("if"),
+        read.get("set", ()),
+        read.get("add", ()),
+        read.get("goto"),
+        KeySequences.places(written) if written else (),
     )
 
 
