@@ -57,7 +57,7 @@ def parent_indent(line: str) -> int:
     match = re.match(r"\s*(?:-\s+)*", line)
     column = match.end() if match else 0
     if re.match(r"[|>]", line[column:]):
-        return line.rindex("-", 0, column)
+        return max(0, line.rfind("-", 0, column))
     return column
 
 

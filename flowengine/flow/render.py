@@ -139,7 +139,7 @@ def _cut(line: str, span: Span) -> tuple[str, int, int]:
     if columns(left) + columns(marked) + columns(right) > EXCERPT:
         marked = _take(marked, EXCERPT - 10)
         room = max(10, EXCERPT - columns(marked))
-        left = _take_end(left, room if columns(right) < room // 2 else room // 2)
+        left = _take_end(left, max(room // 2, room - columns(right)))
         right = _take(right, max(10, EXCERPT - columns(left) - columns(marked)))
     return left + marked + right, columns(left), max(1, columns(marked))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from datetime import date, time
@@ -42,12 +43,16 @@ def fit(kind: str, value: Any, choices: tuple[str, ...] = ()) -> Any:
     if value is None:
         return None
     try:
-        fitted = _FIT[kind](value)
+        fitted = None if _endless(value) else _FIT[kind](value)
     except (ValueError, InvalidOperation):
         fitted = None
     if fitted is None or (kind == "enum" and choices and fitted not in choices):
         raise UnfitValueError(f"{type(value).__name__} does not fit {kind}")
     return fitted
+
+
+def _endless(value: Any) -> bool:
+    return isinstance(value, float | Decimal) and not math.isfinite(value)
 
 
 def _text(value: Any) -> str | None:

@@ -1,0 +1,170 @@
+"""`flowengine check`: what it prints where, and with which code it ends."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from flowengine.cli.main import main
+
+ROOT = Path(__file__).parents[2]
+TEN = ROOT / "tests" / "flow" / "errors" / "ten-mistakes.yaml"
+GOOD = "flow: {name}\nversion: 1\nnodes:\n  hello:\n    say: Hello.\n    goto: end\n"
+WARN = "flow: w\nversion: 1\nnodes:\n  hello:\n    say: Hello.\n    goto: end\n  lost:\n    say: Hm.\n    goto: end\n"
+# Written by hand from the file: code, line, column, the word.
+TEN_MISTAKES = [
+    ("unknown-field", 9, 5, "sey"),
+    ("unknown-node", 10, 11, "mian"),
+    ("duplicate-menu-key", 16, 15, "1"),
+    ("wrong-value", 17, 25, "6"),
+    ("unknown-variable", 22, 13, "acount"),
+    ("unknown-field", 23, 7, "lenght"),
+    ("bad-template", 27, 40, "spel"),
+    ("impossible-handler", 29, 7, "nomatch"),
+    ("bad-expression", 31, 22, "="),
+    ("unmapped-outcome", 37, 5, "busy, noanswer, declined, failed"),
+]
+
+
+def check(*arguments: str, stdin: str | bytes | None = None) -> Result:
+    return CliRunner().invoke(main, ["check", *arguments], input=stdin)
+
+
+@pytest.fixture
+def flows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "flows" / "deep").mkdir(parents=True)
+    (tmp_path / "flows" / "a.yaml").write_text(GOOD.format(name="a"))
+    (tmp_path / "flows" / "deep" / "b.yml").write_text(GOOD.format(name="b"))
+    (tmp_path / "flows" / "a.test.yaml").write_text("flow: a\ntests: []\n")
+    return tmp_path / "flows"
+
+
+def test_a_valid_flow_prints_its_revision_on_stderr_and_nothing_else(flows: Path) -> None:
+    result = check("flows/a.yaml")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr.startswith("flows/a.yaml: ok (a, 1 node, revision ")
+    assert len(result.stderr.strip().removesuffix(")").rsplit(" ", 1)[1]) == 12
+
+
+def test_the_default_is_the_folder_flows_without_tests(flows: Path) -> None:
+    result = check()
+    assert result.exit_code == 0
+    assert [line.split(":")[0] for line in result.stderr.splitlines()] == ["flows/a.yaml", "flows/deep/b.yml"]
+
+
+def test_ten_mistakes_are_told_in_one_run_with_their_places() -> None:
+    result = check("--output-format", "json", str(TEN))
+    assert result.exit_code == 1
+    found = json.loads(result.stdout)["diagnostics"]
+    assert [(d["code"], d["line"], d["column"], d["about"]) for d in found] == TEN_MISTAKES
+    assert {d["file"] for d in found} == {str(TEN)}
+    assert set(found[0]) == {
+        *("code", "severity", "file", "line", "column", "end_line", "end_column"),
+        *("about", "message", "help", "fix", "related"),
+    }
+    first = found[2]["related"][0]
+    assert (first["line"], first["column"], first["message"]) == (15, 15, "first here")
+    assert "Found 10 errors in 1 file." in result.stderr
+
+
+def test_concise_is_one_line_for_each_finding() -> None:
+    result = check("--output-format", "concise", str(TEN))
+    assert len(result.stdout.splitlines()) == 10
+    assert result.stdout.splitlines()[1] == (
+        f'{TEN}:10:11: error[unknown-node] unknown node "mian" (did you mean "main"?)'
+    )
+
+
+def test_warnings_alone_are_no_failure(flows: Path) -> None:
+    (flows / "a.yaml").write_text(WARN)
+    result = check("flows/a.yaml")
+    assert result.exit_code == 0
+    assert "warning[unreachable-node]" in result.stdout
+    assert "Found 1 warning in 1 file." in result.stderr
+
+
+def test_standard_input() -> None:
+    assert check("-", stdin=GOOD.format(name="x")).exit_code == 0
+    result = check("-", stdin="flow: x\n")
+    assert result.exit_code == 1
+    assert "--> <stdin>:1:1" in result.stdout
+
+
+def test_two_flows_of_one_name(flows: Path) -> None:
+    (flows / "deep" / "b.yml").write_text(GOOD.format(name="a"))
+    result = check("--output-format", "json")
+    assert result.exit_code == 1
+    (found,) = json.loads(result.stdout)["diagnostics"]
+    assert (found["code"], found["file"], found["line"], found["column"]) == (
+        "duplicate-flow",
+        "flows/deep/b.yml",
+        1,
+        7,
+    )
+    assert found["related"][0]["file"] == "flows/a.yaml"
+
+
+def test_one_file_named_twice_is_read_once(flows: Path) -> None:
+    assert check("flows/a.yaml", "flows").exit_code == 0
+
+
+@pytest.mark.parametrize("arguments", [["nowhere.yaml"], ["--output-format", "xml"], ["--no-such-option"]])
+def test_wrong_usage(flows: Path, arguments: list[str]) -> None:
+    result = check(*arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+
+
+def test_a_folder_without_flows_is_wrong_usage(tmp_path: Path) -> None:
+    assert check(str(tmp_path)).exit_code == 2
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="a file that exists and can not be read, even by root")
+def test_an_unreadable_file_is_the_environment() -> None:
+    result = check("/proc/self/mem")
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert "can not read /proc/self/mem" in result.stderr
+
+
+def test_a_pipe_has_no_colour() -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "flowengine", "check", str(TEN)], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 1
+    assert "\x1b" not in run.stdout
+
+
+@pytest.mark.parametrize(
+    ("env", "coloured"),
+    [
+        ({}, True),
+        ({"NO_COLOR": "1"}, False),
+        ({"CI": "true"}, False),
+        ({"CI": "false"}, True),
+        ({"NO_COLOR": ""}, True),
+    ],
+)
+def test_the_environment_switches_colour_off(env: dict[str, str], coloured: bool) -> None:
+    plain: dict[str, str | None] = {"NO_COLOR": None, "CI": None}
+    result = CliRunner().invoke(main, ["check", str(TEN)], env={**plain, **env}, color=True)
+    assert ("\x1b[" in result.stdout) is coloured
+
+
+def test_no_vendor_sdk_is_imported() -> None:
+    code = (
+        "import sys; from flowengine.cli.main import main; main(['check', sys.argv[1]], standalone_mode=False);"
+        "heavy = {'anthropic', 'deepgram', 'cartesia', 'numpy', 'httpx', 'rich', 'typer', 'starlette', 'uvicorn'};"
+        "sys.exit(', '.join(heavy & set(sys.modules)) or 0)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code, str(ROOT / "flows" / "front-desk.yaml")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
