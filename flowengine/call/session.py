@@ -92,6 +92,7 @@ class CallSession:
         self._flushed = asyncio.Event()
         self._sending_since: float | None = None
         self._closed: int | None = None
+        self._stopped = False
         self._gone = asyncio.Event()
         self._end: StreamEnd | None = None
         self._group: asyncio.TaskGroup | None = None
@@ -130,6 +131,7 @@ class CallSession:
             self.playout.cleared(now)
             self._kick()
         elif isinstance(message, StreamStopped) and self._end is None:
+            self._stopped = True
             self.put(fact.CallerHungUp(at))
 
     def on_closed(self, code: int) -> None:
@@ -141,7 +143,7 @@ class CallSession:
         self._writable.set()
         self._flushed.set()
         at = self.clock.at()
-        if self._end is not None or self.interpreter.ended:
+        if self._end is not None or self._stopped or self.interpreter.ended:
             return
         if code in (1000, 1001) and not self._dialect.capabilities.stop_event:
             self.put(fact.CallerHungUp(at))
@@ -282,7 +284,8 @@ class CallSession:
             self._timer = loop.call_at(loop.time() + LATE, self._due, due)
             return
         self._rearmed = False
-        self.put(fact.TimePassed(at))
+        # Not before its time by a rounding of floats: the same deadline would be set again, for ever.
+        self.put(fact.TimePassed(max(at, due)))
 
     # --- audio and the socket
 

@@ -38,6 +38,8 @@ from flowengine.testing.stream import Lag, Stream
 _LOOK = 0.01
 # For a step that needs a stream, and for the end of a call after the caller hung up.
 _PATIENCE = 15.0
+# What is left of a time by a rounding of floats; waiting for less than this moves no clock.
+_INSTANT = 1e-9
 
 
 class Phone:
@@ -198,7 +200,7 @@ class _Caller:
         deadline = self._diary.clock() + within
         while not condition():
             left = deadline - self._diary.clock()
-            if left <= 0 or self._line.done():
+            if left <= _INSTANT or self._line.done():
                 return False
             await asyncio.wait([self._line], timeout=min(left, _LOOK))
         return True
