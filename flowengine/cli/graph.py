@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -22,7 +23,7 @@ from flowengine.cli.main import FAILED
 )
 @click.option("--output", metavar="FILE", help="Write to this file instead of standard output.")
 @click.pass_context
-def command(ctx: click.Context, flow: str, form: str, output: str | None) -> None:
+def command(ctx: click.Context, flow: str, form: Literal["mermaid", "dot", "json", "svg"], output: str | None) -> None:
     """Draw a flow as a graph of its nodes.
 
     FLOW is the flow's file. A flow with mistakes is not drawn; they are printed instead.
