@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from flowengine.flow.diagnostics import Report, Span
@@ -258,8 +259,11 @@ class NodeType(Protocol):
         """Report what is wrong with this node beyond the schema."""
 
 
+_LEAVES = (Span, Timeouts, Limits, Voice, BargeIn, Defaults)
+
+
 def walk(value: Any) -> Iterator[Any]:
-    """Yield every dataclass, Template and test inside a model value, itself included, in the order of the fields."""
+    """Yield every Node, Case, Target, Template, … inside a model value, itself included, in the order of the fields."""
     if isinstance(value, Template | Condition | Equalities):
         yield value
     elif isinstance(value, Mapping):
@@ -268,12 +272,20 @@ def walk(value: Any) -> Iterator[Any]:
     elif isinstance(value, tuple | list):
         for inner in value:
             yield from walk(inner)
-    elif dataclasses.is_dataclass(value) and not isinstance(value, type | Span):
+    elif slots := _slots(value.__class__):
         yield value
-        for slot in dataclasses.fields(value):
-            inner = getattr(value, slot.name)
-            if inner is not None and not isinstance(inner, str | int | float):
+        for slot in slots:
+            inner = getattr(value, slot)
+            if inner and not isinstance(inner, str | int | float | Span):
                 yield from walk(inner)
+
+
+@lru_cache(maxsize=256)
+def _slots(kind: type) -> tuple[str, ...]:
+    """Name the fields of a dataclass that can hold something; what only holds numbers and words is not entered."""
+    if kind in _LEAVES or not dataclasses.is_dataclass(kind):
+        return ()
+    return tuple(slot.name for slot in dataclasses.fields(kind))
 
 
 def targets(flow: Flow) -> Iterator[Target]:
