@@ -1,0 +1,39 @@
+# `make demo` and `make test` need Python 3.11 or newer and nothing else; what is missing is named with the line that mends it.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format bench constraints clean
+BIN := .venv/bin
+
+help:  ## show the targets
+	@sed -n 's/^\([a-z]*\):.*##/  make \1 -/p' $(MAKEFILE_LIST)
+
+setup:  ## make the environment in .venv, or mend it
+	@.ci/setup
+
+demo: setup  ## two calls, answered by flows/front-desk.yaml over real sockets
+	@$(BIN)/python -m flowengine demo
+
+test: check  ## the checks, then every test
+	$(BIN)/python -m pytest
+
+check: setup  ## lint, format and types alone
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: setup  ## format, and mend what the linter can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: setup  ## measure the interpreter, whole calls, and the line
+	$(BIN)/python tests/bench/interpreter.py
+	$(BIN)/python tests/bench/calls.py
+	$(BIN)/python tests/bench/line.py
+
+constraints: setup  ## pin what pyproject.toml asks for, in constraints.txt
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade \
+		--no-header --no-annotate --quiet -o constraints.txt
+
+clean:  ## delete what can be made again: .venv, caches, the demo's files
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis demo dist
+	find flowengine tests -name __pycache__ -type d -prune -exec rm -rf {} +
