@@ -23,6 +23,7 @@ from flowengine.testing.network import AsgiNetwork, Network
 from flowengine.testing.phone import Phone
 from flowengine.testing.report import CallReport
 from flowengine.testing.script import Script, Step
+from flowengine.testing.virtual_time import let_pass
 
 TOKEN = "the-account-token"
 RATE = 8000
@@ -52,7 +53,7 @@ class ToneVoice:
 
     async def speak(self, request: SpeechRequest) -> AsyncIterator[bytes]:
         self.spoken.append(request.text)
-        await asyncio.sleep(self.delay)
+        await let_pass(self.delay)
         seconds = self.lengths.get(request.text, 0.06 * len(request.text))
         audio = mulaw.encode(sine(440.0, seconds))
         half = self.broken.get(request.text)
@@ -151,7 +152,7 @@ class World:
         """Wait until the server has written what it writes of a call."""
         until = asyncio.get_running_loop().time() + 30
         while application.engine.busy and asyncio.get_running_loop().time() < until:
-            await asyncio.sleep(0.05)
+            await let_pass(0.05)
         ids = [i for i, lines in self.store.traces.items() if report.call_id in lines[0]]
         trace = [json.loads(line) for line in self.store.traces[ids[0]]] if ids else []
         found = await self.store.record(ids[0]) if ids else None

@@ -92,7 +92,7 @@ class CallSession:
         self._flushed = asyncio.Event()
         self._sending_since: float | None = None
         self._closed: int | None = None
-        self._stopped = False
+        self._stopped = False  # its end is known by other means than the close of the socket
         self._gone = asyncio.Event()
         self._end: StreamEnd | None = None
         self._group: asyncio.TaskGroup | None = None
@@ -312,6 +312,7 @@ class CallSession:
     def _stalled(self) -> None:
         self._engine.counts["peer_stalled"] += 1
         self._sending_since = None
+        self._stopped = True
         self._transport.abort()
         if self._end is None:
             self.put(fact.CallStopped(self.clock.at(), "carrier.failed"))

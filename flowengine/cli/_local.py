@@ -21,10 +21,12 @@ CARRIERS = ("twilio", "vobiz")
 
 @dataclass(frozen=True, slots=True)
 class LocalServer:
-    """A running server: its address, the carriers' auth token, and its files."""
+    """A running server: its address, its process, the carriers' auth token, and its files."""
 
     url: str
+    pid: int
     token: str
+    store: Path
     traces: Path
     log: Path
 
@@ -54,7 +56,8 @@ async def local_server(flows: Path) -> AsyncIterator[LocalServer]:
                 *command, env=child_environment(wanted), cwd=folder, stdout=asyncio.subprocess.PIPE, stderr=errors
             )
         try:
-            yield LocalServer(await _address(process, log), token, folder / "traces", log)
+            url = await _address(process, log)
+            yield LocalServer(url, process.pid, token, folder / "flowengine.db", folder / "traces", log)
         finally:
             await _stop(process)
 

@@ -155,6 +155,8 @@ class Whole(Kind):
 
     def read(self, value: Value, reading: Reading) -> int | None:
         found = value.value if isinstance(value, Scalar) else None
+        if isinstance(found, float) and found.is_integer():
+            return int(found)  # JSON Schema counts 3.0 as an integer
         return found if isinstance(found, int) and not isinstance(found, bool) else None
 
 

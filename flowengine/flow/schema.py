@@ -16,7 +16,7 @@ from flowengine.flow.kinds import Schema, described
 from flowengine.flow.model import RESERVED, NodeType
 from flowengine.flow.source import Document, Scalar, Value, find
 from flowengine.flow.source import Mapping as MappingValue
-from flowengine.flow.validator import Misfit, Path, misfits
+from flowengine.flow.validator import Misfit, Path, Validator
 
 ID = "https://flowengine.dev/schemas/flow.schema.json"
 # What other YAML readers take for booleans, and people mean so.
@@ -74,12 +74,12 @@ class Checker:
     """A schema made ready to validate documents."""
 
     def __init__(self, schema: Schema) -> None:
-        self._schema = schema
+        self._validator = Validator(schema)
 
     def check(self, parsed: Document, plain: Any, report: Report, inside: Span | None = None) -> None:
         """Report what does not fit the schema; with ``inside`` only what stands there."""
         seen: set[Path] = set()
-        for misfit in misfits(self._schema, self._schema, plain):
+        for misfit in self._validator.misfits(plain):
             place = find(parsed.root, misfit.path)
             if place is None or (inside and not inside.contains(place.span)):
                 continue

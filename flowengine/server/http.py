@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from urllib.parse import parse_qsl
@@ -114,6 +115,7 @@ class Webhooks:
         facts = {
             "status": "ready" if self.open else "draining",
             "calls": len(engine.sessions),
+            "tasks": len(asyncio.all_tasks()),
             "loop_lag_p99_ms": round(lag.quantile(0.99) * 1000, 1),
             "loop_lag_worst_ms": round(lag.worst * 1000, 1),
         }

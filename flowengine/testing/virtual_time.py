@@ -102,3 +102,8 @@ def _who_waits(loop: asyncio.AbstractEventLoop) -> str:
         where = f"{stack[-1].f_code.co_filename}:{stack[-1].f_lineno}" if stack else "nowhere"
         lines.append(f"  {task.get_name()} waits at {where}")
     return "\n".join(sorted(lines))
+
+
+async def let_pass(seconds: float) -> None:
+    """Let time pass on whatever clock the running loop has."""
+    await asyncio.sleep(seconds)

@@ -10,7 +10,7 @@ from flowengine.flow import source
 from flowengine.flow.diagnostics import Report, Span
 from flowengine.flow.kinds import Choice, Decimal, Duration, Flag, KeySequences, Kind, OneKey, Reading, Text, Whole
 from flowengine.flow.source import Mapping
-from flowengine.flow.validator import misfits
+from flowengine.flow.validator import Validator
 
 
 def given(written: str) -> source.Value:
@@ -26,6 +26,7 @@ FITS: list[tuple[Kind, str, Any]] = [
     (Duration(), "6s", 6.0),
     (Duration(), "1.5m", 90.0),
     (Duration(), "1h", 3600.0),
+    (Whole(1, 20), "3.0", 3),
     (Flag(), "true", True),
     (Whole(1, 20), "3", 3),
     (Decimal(0.5, 2), "1", 1.0),
@@ -42,7 +43,7 @@ FITS: list[tuple[Kind, str, Any]] = [
 @pytest.mark.parametrize(("kind", "written", "read"), FITS)
 def test_what_fits_is_read(kind: Kind, written: str, read: Any) -> None:
     value = given(written)
-    assert not list(misfits(kind.schema(), {}, source.to_plain(value)))
+    assert not list(Validator(kind.schema()).misfits(source.to_plain(value)))
     assert kind.read(value, Reading(Report(), ())) == read
 
 
@@ -54,7 +55,7 @@ def test_what_fits_is_read(kind: Kind, written: str, read: Any) -> None:
         (Duration(), "-6s"),
         (Flag(), "yes"),
         (Whole(1, 20), "0"),
-        (Whole(1, 20), "3.0"),
+        (Whole(1, 20), "3.5"),
         (Decimal(0.5, 2), "3"),
         (Choice(("a",)), "c"),
         (OneKey(), "12"),
@@ -63,13 +64,13 @@ def test_what_fits_is_read(kind: Kind, written: str, read: Any) -> None:
     ],
 )
 def test_what_does_not_fit_has_a_sentence_or_a_list_of_words(kind: Kind, written: str) -> None:
-    found = list(misfits(kind.schema(), {}, source.to_plain(given(written))))
+    found = list(Validator(kind.schema()).misfits(source.to_plain(given(written))))
     assert found
     assert all("errorMessage" in misfit.schema or "enum" in misfit.schema for misfit in found)
 
 
 def test_an_empty_list_of_keys_does_not_fit() -> None:
-    assert [m.keyword for m in misfits(KeySequences().schema(), {}, [])] == ["minItems"]
+    assert [m.keyword for m in Validator(KeySequences().schema()).misfits([])] == ["minItems"]
 
 
 @pytest.mark.parametrize(
