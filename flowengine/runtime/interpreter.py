@@ -241,17 +241,30 @@ class Interpreter:
         state.hops, state.played, state.swallow = 0, 0.0, None
         state.without_input.clear()
         self.stop_timer("noinput")
-        own_question = not state.then or state.then[0] == "listen"
+        then = list(state.then)
+        own_question = not then or then[0] == "listen"
+        if state.prompt and not cut and key in state.prompt_keys and not self.node.barge_in.after:
+            # The key was pressed before the shell had this prompt: it cuts it all the same.
+            self._stop_prompt()
+            state.then, cut = then, True
         if cut and not own_question:
             self._keep(key)
             self._follow(cut=True)
         elif cut or not state.prompt:
             state.then = []
-            self._type.handle(KeyTaken(key), self)
+            self._deliver(key)
         elif own_question and state.prompt_keys and key not in state.prompt_keys:
             self.note("ignored", why="this node does not take it")
         else:
             self._keep(key)
+
+    def _deliver(self, key: str) -> None:
+        """Give the node a key; what was kept before it comes first."""
+        if self.state.keys:
+            self._keep(key)
+            self._more_kept()
+        else:
+            self._type.handle(KeyTaken(key), self)
 
     def _keep(self, key: str) -> None:
         state = self.state

@@ -224,6 +224,33 @@ def test_case_08_flushes() -> None:
     assert talk.it.state.keys == []
 
 
+def test_a_key_that_crosses_the_next_prompt_on_its_way_cuts_it() -> None:
+    """Two keys come in one tick: the second was pressed before the shell had the prompt that the first led to."""
+    talk = Talk(MENU)
+    talk.hear()
+    prompt = talk.prompt
+    assert prompt is not None
+    talk.prompt = None
+    talk.take(fact.PromptInterrupted(talk.at, prompt.prompt, 0.5))
+    talk.take(fact.DigitPressed(talk.at, "9"))
+    assert talk.said[-1] == "Six digits."
+    talk.take(fact.DigitPressed(talk.at, "1"))
+    assert talk.prompt is None
+    talk.press("23456")
+    assert talk.vars["number"] == "123456"
+
+
+def test_keys_that_were_kept_come_before_the_one_that_cuts() -> None:
+    talk = Talk(MENU.replace("    say: Six digits.", "    barge_in: {after: 2s}\n    say: Six digits."))
+    talk.hear()
+    talk.press("9")
+    for key in "12":
+        talk.take(fact.DigitPressed(talk.at, key))
+    assert talk.prompt is not None
+    talk.press("3456")
+    assert talk.vars["number"] == "123456"
+
+
 def test_case_09_one_key_more_than_needed_is_swallowed() -> None:
     talk = Talk(MENU)
     talk.press("9")
