@@ -22,7 +22,8 @@ from flowengine.errors import Bug, RemoteError
 from flowengine.runtime import arguments, trace
 from flowengine.runtime import events as fact
 from flowengine.runtime.effects import Transfer
-from flowengine.runtime.interpreter import Interpreter, Program
+from flowengine.runtime.interpreter import Interpreter
+from flowengine.runtime.program import Program
 from flowengine.telephony.dialect import Apology, Dial, Dialect, HangupNow, StreamOffer
 from flowengine.telephony.messages import CallAnswered, Continued, StatusReported, StreamStarted
 

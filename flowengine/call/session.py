@@ -184,7 +184,7 @@ class CallSession:
             self._transport.abort()
             log.exception("a bug of ours ended the call %s", self.call.id, exc_info=errors)
             self._engine.counts["engine.failed"] += 1
-            self._engine.store.trace(self.call.id, trace.note(self.clock.at(), "bug", error=repr(errors.exceptions)))
+            self._trace(trace.note(self.clock.at(), "bug", error=repr(errors.exceptions)))
             return StreamEnd("hangup", "engine.failed", self._closed)
         finally:
             self._engine.wheel.leave(member)
@@ -202,7 +202,7 @@ class CallSession:
     async def _handle(self, event: fact.Event) -> None:
         sensitive = self.interpreter.sensitive if not isinstance(event, fact.CallStarted) else False
         wishes = self.interpreter.handle(event)
-        self._engine.store.trace(self.call.id, trace.line(event, wishes, sensitive=sensitive))
+        self._trace(trace.line(event, wishes, sensitive=sensitive))
         saving = any(isinstance(effect, wish.SaveSnapshot) for effect in wishes)
         if saving and not self.interpreter.ended:
             self._save()
@@ -211,7 +211,17 @@ class CallSession:
 
     def _save(self) -> None:
         snapshot = self.interpreter.snapshot()
-        self._engine.store.save_snapshot(self.call.id, self.call.streams, snapshot, self.clock.at())
+        try:
+            self._engine.store.save_snapshot(self.call.id, self.call.streams, snapshot, self.clock.at())
+        except RemoteError:
+            self._engine.counts["store.failed"] += 1
+
+    def _trace(self, line: str) -> None:
+        """Write a line of the trace; a store that takes none is counted, the conversation goes on."""
+        try:
+            self._engine.store.trace(self.call.id, line)
+        except RemoteError:
+            self._engine.counts["store.failed"] += 1
 
     async def _carry_out(self, effect: wish.Effect) -> None:
         if isinstance(effect, wish.PlayPrompt):
@@ -323,7 +333,7 @@ class CallSession:
                 self.speaking.finished(one, at)
             elif isinstance(one, ledger.PositionCorrected):
                 line = trace.note(at, "position_corrected", prompt=one.item, was=one.was, now=one.now)
-                self._engine.store.trace(self.call.id, line)
+                self._trace(line)
 
     def _send(self, command: ledger.Command) -> None:
         if isinstance(command, ledger.Chunk):
@@ -369,7 +379,7 @@ class CallSession:
             await work
         except (RemoteError, OSError) as error:
             self._engine.counts[f"failed.{name.split()[0]}"] += 1
-            self._engine.store.trace(self.call.id, trace.note(self.clock.at(), "failed", source=name, error=str(error)))
+            self._trace(trace.note(self.clock.at(), "failed", source=name, error=str(error)))
             if self._end is None:
                 self.put(fact.CallStopped(self.clock.at(), "carrier.failed"))
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+
+from flowengine.flow.model import Catch, Handler
 
 # The caller's failures: they count, are answered with a sentence, and the node asks again.
 FAILURES = frozenset({"noinput", "nomatch", "invalid", "denied"})
@@ -30,3 +32,16 @@ def chain(event: str) -> tuple[str, ...]:
     if event.startswith(("error.http", "error.tool.")):
         names.append("error.tool")
     return (*dict.fromkeys(names), "error")
+
+
+def find(places: Iterable[Mapping[str, Catch]], event: str, count: int) -> tuple[Handler | None, bool]:
+    """Find an event's handler, from the innermost place outwards, at each place the most specific name first.
+
+    ``count`` says how often the event has happened; the second value whether the handler is the one for exactly that.
+    """
+    for catches in places:
+        for name in chain(event):
+            if name in catches:
+                handlers = catches[name].handlers
+                return handlers[min(count, len(handlers)) - 1], count <= len(handlers)
+    return None, False

@@ -15,8 +15,8 @@ from flowengine.errors import EnvironmentProblem
 from flowengine.flow.diagnostics import Diagnostic, Span
 from flowengine.flow.loader import Loaded, compile_templates, load
 from flowengine.flow.model import Flow, Segment, walk
-from flowengine.runtime.interpreter import Program
 from flowengine.runtime.node import RunningNode
+from flowengine.runtime.program import Program
 from flowengine.runtime.prompts import audio_path
 
 RATE = 8000

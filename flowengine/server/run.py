@@ -106,12 +106,12 @@ class Application:
         loop = asyncio.get_running_loop()
         until = loop.time() + seconds
         while loop.time() < until and (engine.busy or self._expected(calls)):
-            await asyncio.sleep(POLL)  # noqa: ASYNC110 - three things end, each in a place of its own
+            await asyncio.sleep(POLL)
         for session in list(engine.sessions.values()):
             session.put(fact.CallStopped(session.clock.at(), "engine.drained"))
         until = loop.time() + APOLOGY_WITHIN
         while engine.busy and loop.time() < until:
-            await asyncio.sleep(POLL)  # noqa: ASYNC110 - as above
+            await asyncio.sleep(POLL)
 
     def _expected(self, calls: Calls) -> bool:
         """Whether a stream may still come whose document was handed out."""
@@ -183,7 +183,7 @@ async def serve(application: Application, raw: socket.socket, on_ready: Callable
     serving = loop.create_task(server.serve(sockets=[raw]), name="uvicorn")
     try:
         while not server.started and not serving.done():
-            await asyncio.sleep(0.01)  # noqa: ASYNC110 - uvicorn tells its start by a flag only
+            await asyncio.sleep(0.01)
         if on_ready is not None:
             on_ready()
         waiting = loop.create_task(stop.wait())

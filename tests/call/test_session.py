@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import random
 from collections.abc import Mapping, Sequence
@@ -145,14 +146,12 @@ def test_case_01_noinput_waits_for_what_the_phone_played(world: Any, on_virtual_
     world.voice.lengths[MAIN] = 10.0
     steps = (WaitAudio(0.2), Silence(22), HangUp())
     out = run(world, on_virtual_time, *steps, carrier=carrier, delay=0.1)
-    main = [e for e in out.report.of("audio_started", "audio_stopped", "mark_played")]
     welcome = 0.06 * len("Welcome to the test of the line.")
     finished = [e for e in out.events if e["type"] == "PromptFinished"][1]
     assert finished["seconds"] == pytest.approx(10.0, abs=0.02)
     assert finished["at"] >= welcome + 10.0
     noinput = next(e for e in out.events if e["type"] == "TimePassed")
     assert noinput["at"] - finished["at"] == pytest.approx(6.0, abs=0.001)
-    assert main
 
 
 @pytest.mark.parametrize("carrier", CARRIERS)
@@ -388,9 +387,7 @@ def test_a_phone_that_stops_reading_is_gone_and_others_do_not_notice(
             world.call(application, WaitAudio(1.0), StopReading(), ExpectEnd(60), carrier=carrier)
         )
         others = [
-            asyncio.create_task(
-                world.call(application, Silence(30), HangUp(), carrier=carrier, network=tap, seed=seed)
-            )
+            asyncio.create_task(world.call(application, Silence(30), HangUp(), carrier=carrier, network=tap, seed=seed))
             for seed, tap in enumerate(taps, 1)
         ]
         return await stalled, [await other for other in others], taps
@@ -402,7 +399,7 @@ def test_a_phone_that_stops_reading_is_gone_and_others_do_not_notice(
         assert other.record["gaps"] == 0
         times = [at for at, message in tap.sent if message["event"] in ("media", "playAudio")][20:]
         # Frame lag: the others' audio keeps its pace, message by message.
-        assert max(later - earlier for earlier, later in zip(times, times[1:], strict=False)) <= 0.0601
+        assert max(later - earlier for earlier, later in itertools.pairwise(times)) <= 0.0601
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.06, 0.15])

@@ -11,7 +11,8 @@ from flowengine import plugins
 from flowengine.flow.loader import load
 from flowengine.runtime import effects as wish
 from flowengine.runtime import events as fact
-from flowengine.runtime.interpreter import Interpreter, Program
+from flowengine.runtime.interpreter import Interpreter
+from flowengine.runtime.program import Program
 
 HEAD = "flow: test\nversion: 1\n"
 

@@ -1,0 +1,186 @@
+"""What is on in a call: its state, the node that runs, the prompt that plays, the keys and timers that wait.
+
+The lowest of the interpreter's three layers: ``Stage`` plays and listens, ``Journey`` goes from node to node and
+answers failures, ``Interpreter`` takes facts.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, cast
+
+from flowengine.errors import Bug
+from flowengine.flow.model import Assignment, Node, Prompt
+from flowengine.runtime import effects as wish
+from flowengine.runtime import keys as keypad
+from flowengine.runtime.node import Context, KeyTaken, RunningNode
+from flowengine.runtime.program import Program
+from flowengine.runtime.prompts import Renderer
+from flowengine.runtime.state import ENDED, State
+from flowengine.runtime.turns import IDLE, Turn
+from flowengine.runtime.variables import Variables
+
+
+class Stage(ABC):
+    """Plays, listens, and keeps what was typed ahead."""
+
+    def __init__(self, program: Program, env: Mapping[str, str], state: State | None = None) -> None:
+        self.program = program
+        self.env = env
+        self.flow = program.flow
+        self._state = state
+        self._turn = Turn(state.turn if state else IDLE)
+        self._effects: list[wish.Effect] = []
+        self._next: Callable[[], None] | None = None
+
+    @abstractmethod
+    def _follow(self, *, cut: bool = False) -> None:
+        """Do what follows the prompt that is over."""
+
+    @property
+    def _context(self) -> Context:
+        # The whole interpreter is the node types' context; this layer is a part of it.
+        return cast(Context, self)
+
+    @property
+    def variables(self) -> Variables:
+        """The call's variables."""
+        return Variables(self.state, self.flow.vars, self.env, self.note)
+
+    @property
+    def state(self) -> State:
+        """The call's state; ``Bug`` before the call has started."""
+        if self._state is None:
+            raise Bug("the call has not started")
+        return self._state
+
+    @property
+    def begun(self) -> bool:
+        """Whether the call has started."""
+        return self._state is not None
+
+    @property
+    def ended(self) -> bool:
+        """Whether the call is over: nothing that comes now has an effect."""
+        return self._state is not None and self._state.phase == ENDED
+
+    @property
+    def node(self) -> Node:
+        """The node that is running."""
+        return self.flow.nodes[self.state.visit.node]
+
+    @property
+    def _type(self) -> RunningNode:
+        return cast(RunningNode, self.node.type)
+
+    @property
+    def local(self) -> dict[str, Any]:
+        """The node type's own data."""
+        return self.state.local
+
+    @property
+    def at(self) -> float:
+        """Seconds since the call began."""
+        return self.state.at
+
+    def note(self, what: str, **data: Any) -> None:
+        """Explain something in the trace."""
+        self._effects.append(wish.Note(what, data))
+
+    def start_timer(self, name: str, seconds: float) -> None:
+        """Start or restart a timer."""
+        self.state.timers[name] = self.state.at + seconds
+
+    def stop_timer(self, name: str) -> None:
+        """Stop a timer."""
+        self.state.timers.pop(name, None)
+
+    def speak(self, *, cuttable: bool = True) -> None:
+        """Play the node's `say`; ``PromptOver`` follows."""
+        parts = self._renderer().prompt(self.node.say)
+        self._play(parts, ["node"], keypad.ALL if cuttable and self.node.barge_in.keys else "")
+
+    def ask(self, question: Prompt | None, lead: Iterable[wish.Part] = ()) -> None:
+        """Play a question and listen."""
+        parts = [*lead, *self._renderer().prompt(question)]
+        self._play(parts, ["listen"], self._type.cutting_keys(self._context) if self.node.barge_in.keys else "")
+
+    def listen(self) -> None:
+        """Wait for input: keys that were kept come first, else the no-input timer starts."""
+        self._turn.take("listen")
+        key = self.kept_key()
+        if key is None:
+            self.start_timer("noinput", self.node.timeouts.noinput)
+            return
+        self._type.handle(KeyTaken(key), self._context)
+        self._more_kept()
+
+    def kept_key(self) -> str | None:
+        """Take the oldest key that was typed ahead (and is not too old)."""
+        return keypad.KeyBuffer(self.state.keys).take(self.state.at)
+
+    def flush_keys(self, why: str) -> None:
+        """Forget what was typed ahead."""
+        if self.state.keys:
+            self.state.keys.clear()
+            self.note("flushed", why=why)
+
+    def typed_ahead(self) -> bool:
+        """Feed the node what was typed ahead; True when that makes its question needless (case 8)."""
+        if not self.node.barge_in.keys:
+            return False
+        self._more_kept()
+        return bool(self._next or self.state.prompt or "interdigit" in self.state.timers)
+
+    def _more_kept(self) -> None:
+        """Feed kept keys one by one, until something else is going on."""
+        while self._next is None and not self.state.prompt and (key := self.kept_key()) is not None:
+            self.stop_timer("noinput")
+            self._type.handle(KeyTaken(key), self._context)
+
+    def _play(self, parts: list[wish.Part], then: list[Any], keys: str) -> None:
+        state = self.state
+        self._stop_prompt()
+        state.then = then
+        if not parts:
+            # A prompt without audio counts as played at once (case 4).
+            self._next = self._follow
+            return
+        prompt = f"e{state.epoch}.p{state.next_id}"
+        state.next_id += 1
+        state.prompt, state.prompt_keys = prompt, keys
+        self.stop_timer("noinput")
+        self._turn.take("play")
+        deaf = state.swallow or ("", 0.0)
+        policy = wish.Policy(keys, self.node.barge_in.after, deaf[0], deaf[1])
+        self._effects.append(wish.PlayPrompt(prompt, self.node.name, tuple(parts), policy))
+
+    def _stop_prompt(self) -> None:
+        state = self.state
+        if state.prompt:
+            self._effects.append(wish.StopPrompt(state.prompt))
+            state.prompt = ""
+            self._turn.take("cut")
+        state.then, state.cut = [], False
+
+    def _renderer(self) -> Renderer:
+        state = self.state
+        node = self.node
+        return Renderer(self.variables.scope(), node.voice, node.lang, self.program.private, (state.seed, state.epoch))
+
+    def scope(self) -> Mapping[str, Any]:
+        """Give the names that templates and conditions read."""
+        return self.variables.scope()
+
+    def propose(self, name: str, value: Any) -> None:
+        """Hold a tentative value."""
+        self.variables.propose(name, value)
+
+    def store(self, name: str) -> None:
+        """Store the tentative value."""
+        self.variables.store(name)
+
+    def assign(self, set_: Iterable[Assignment], add: Iterable[Assignment]) -> None:
+        """Run assignments in order."""
+        self.variables.assign(set_, add)
