@@ -44,6 +44,7 @@ from flowengine.telephony.messages import (
 
 log = logging.getLogger("flowengine.call")
 
+CHUNK = 480  # samples a message: 60 ms, the most that Vobiz recommends
 LATE = 0.02  # a deadline that fires later than this lets the sockets be read first
 MAX_INBOX = 1000
 SEND_DEADLINE = 4.5  # seconds in which the peer takes nothing before it counts as gone
@@ -101,6 +102,7 @@ class CallSession:
             clear_ack=dialect.capabilities.clear_ack,
             marks_on_clear=dialect.capabilities.marks_on_clear,
             prefix=f"{call.id}.{call.streams}",
+            chunk=min(dialect.capabilities.max_chunk, CHUNK),
         )
         self.speaking = Speaking(self.playout, engine.voice, self.put, self._spawn, self._kick, clock)
 

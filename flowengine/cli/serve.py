@@ -45,8 +45,9 @@ def command(ctx: click.Context, flows: str | None, file: str | None, host: str |
     if flows is not None:
         settings = replace(settings, flows=replace(settings.flows, folder=flows))
     settings.check()
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    # uvicorn writes the address of each WebSocket, and with it the token in its path.
+    # Of others only warnings: uvicorn would write each WebSocket's address (with its token), transitions each step.
+    logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("flowengine").setLevel(logging.INFO)
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
     from flowengine.server.run import bind
 

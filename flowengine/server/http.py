@@ -62,7 +62,7 @@ class Webhooks:
                 return _xml(dialect.document(HangupNow()))
             incoming = dialect.parse_answer(form)
             known = await engine.store.find_call(dialect.name, incoming.carrier_call_id)
-            if known is None and (not self.open or self._full()):
+            if (known is None or known.state == "ended") and (not self.open or self._full()):
                 engine.counts["refused"] += 1
                 return PlainTextResponse("no new calls are taken now\n", 503, {"Retry-After": "5"})
             flow = self.doors.flow_for(incoming.called, request.path_params.get("flow", ""))
@@ -87,7 +87,8 @@ class Webhooks:
         if call_id is None:
             return PlainTextResponse("this address is not ours\n", 403)
         try:
-            document = await self.calls.go_on(dialect, call_id, dialect.parse_continue(dict(fields)))
+            asked = dialect.parse_continue(dict(fields))
+            document = await self.calls.go_on(dialect, call_id, asked, request.query_params.get("dial", ""))
         except ProtocolError as error:
             return PlainTextResponse(f"{error}\n", 400)
         return _xml(dialect.document(document))
@@ -118,6 +119,7 @@ class Webhooks:
             "tasks": len(asyncio.all_tasks()),
             "loop_lag_p99_ms": round(lag.quantile(0.99) * 1000, 1),
             "loop_lag_worst_ms": round(lag.worst * 1000, 1),
+            "loop_lag_counts": lag.counts,
         }
         return JSONResponse(facts, 200 if self.open else 503)
 

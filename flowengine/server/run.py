@@ -146,6 +146,7 @@ def uvicorn_config(application: Application, settings: Settings) -> uvicorn.Conf
         access_log=False,
         log_config=None,
         server_header=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=5,
     )
 
