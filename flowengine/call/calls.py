@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -93,6 +93,9 @@ class Calls:
         call = self._new(dialect, incoming, program, args)
         offer = self._offer(dialect, call)
         stored = await self.engine.store.open_call(replace(call, document=dialect.document(offer)))
+        if stored.id != call.id:
+            # Asked twice: the call has its document already, and takes one place only.
+            del self.offered[call.id]
         return stored.document
 
     def _new(self, dialect: Dialect, incoming: CallAnswered, program: Program, args: Mapping[str, Any]) -> StoredCall:
@@ -114,8 +117,11 @@ class Calls:
         )
 
     def _offer(self, dialect: Dialect, call: StoredCall) -> StreamOffer:
-        self.offered[call.id] = self.engine.wall() + LIFETIME
-        token = self.signer.stream_token(call.id, dialect.name, call.revision, {}, self.engine.wall())
+        now = self.engine.wall()
+        # What expired is forgotten here: most calls that never come are never heard of again.
+        self.offered = {known: until for known, until in self.offered.items() if until > now}
+        self.offered[call.id] = now + LIFETIME
+        token = self.signer.stream_token(call.id, dialect.name, call.revision, {}, now)
         return StreamOffer(
             self.addresses.stream(dialect.name, token),
             self.addresses.go_on(dialect.name, self.signer.call_address(call.id)),
@@ -151,7 +157,10 @@ class Calls:
             started.call_id, given.get("from", ""), given.get("to", ""), "inbound", "in-progress", {}
         )
         call = await self.engine.store.open_call(self._new(dialect, incoming, program, args))
-        opened = await self.engine.store.change_call(call.id, when={"answered"}, state="streaming", opened=True)
+        # There is no continue address in a document of the user's own: a dropped call comes back as a mere stream.
+        opened = await self.engine.store.change_call(
+            call.id, when={"answered", "dropped"}, state="streaming", opened=True
+        )
         if opened is None:
             raise RefusedError(f"the call is {call.state}")
         return opened
@@ -204,8 +213,16 @@ class Calls:
             del self.engine.sessions[call.id]
         if end.state == "dropped":
             await self._dropped(session)
-        elif end.reason is not None:
+        elif end.reason is not None and await self._owns(call):
             await self._record(call, session.interpreter, end.reason, session)
+
+    async def _owns(self, call: StoredCall) -> bool:
+        """Whether a stream's end is its call's: a call that went on without it is not ended by it."""
+        now = await self.engine.store.load_call(call.id)
+        if now is None or (now.streams == call.streams and now.state != "resuming"):
+            return True
+        self.engine.counts["stream.superseded"] += 1
+        return False
 
     async def _dropped(self, session: CallSession) -> None:
         """Wait for the carrier to come back with the call; if it does not, the caller is gone (case 30)."""
@@ -232,7 +249,11 @@ class Calls:
         self, call: StoredCall, interpreter: Interpreter, at: float, reason: str, *, dropped: bool = False
     ) -> None:
         """The caller left while no stream was open."""
-        event = fact.CallerHungUp(at, reason, dropped)
+        event: fact.Event
+        if reason in ("caller.hangup", "flow.transfer"):
+            event = fact.CallerHungUp(at, reason, dropped)
+        else:
+            event = fact.CallStopped(at, reason)
         wishes = interpreter.handle(event)
         self.engine.store.trace(call.id, trace.line(event, wishes, sensitive=False))
         await self._record(call, interpreter, reason, None)
@@ -265,8 +286,8 @@ class Calls:
 
     # --- what the carrier asks afterwards
 
-    async def go_on(self, dialect: Dialect, call_id: str, request: Continued) -> Document:
-        """Give the document that follows a stream or a dial."""
+    async def go_on(self, dialect: Dialect, call_id: str, request: Continued, dial: str = "") -> Document:
+        """Give the document that follows a stream, or the dial with this number."""
         call = await self.engine.store.load_call(call_id)
         if call is None or call.carrier != dialect.name:
             return HangupNow()
@@ -274,7 +295,7 @@ class Calls:
         if request.over:
             await self._over(call, request.outcome)
             return HangupNow()
-        if call.state == "transferring" and request.outcome is not None:
+        if call.state == "transferring" and request.outcome is not None and dial == _dial_number(call):
             return await self._dialled(dialect, call, request.outcome)
         if call.state in ("transferring", "blind"):
             return self._dial(dialect, call)
@@ -295,6 +316,8 @@ class Calls:
         action = None
         if call.state == "transferring":
             action = self.addresses.go_on(dialect.name, self.signer.call_address(call.id))
+            # By its number the end of a dial that is told twice is known from the end of the next one.
+            action += f"?dial={number}" if (number := _dial_number(call)) else ""
         return Dial((pending["number"],), action, pending["ring"], pending.get("caller_id"), pending.get("max"))
 
     async def _dialled(self, dialect: Dialect, call: StoredCall, outcome: str) -> Document:
@@ -305,7 +328,13 @@ class Calls:
         if again is None:
             # What follows needs the caller's ear: the new stream begins from the same snapshot with this outcome.
             return await self._resume(dialect, call, {"outcome": outcome})
-        pending = {"number": again.number, "ring": again.ring, "caller_id": again.caller_id, "max": again.max}
+        pending = {
+            "number": again.number,
+            "ring": again.ring,
+            "caller_id": again.caller_id,
+            "max": again.max,
+            "dial": int(_dial_number(call) or 1) + 1,
+        }
         changed = await self.engine.store.change_call(
             call.id, when={"transferring"}, pending=pending, snapshot=interpreter.snapshot()
         )
@@ -314,6 +343,7 @@ class Calls:
     async def _resume(self, dialect: Dialect, call: StoredCall, pending: dict[str, Any]) -> Document:
         if call.offers >= MAX_OFFERS:
             log.error("the call %s was offered a stream %d times and goes in circles", call.id, call.offers)
+            await self._give_up(call, {"streaming", "dropped", "answered", "resuming", "transferring"})
             return HangupNow()
         changed = await self.engine.store.change_call(
             call.id,
@@ -338,22 +368,34 @@ class Calls:
         if gone is None:
             return
         reason = "flow.transfer" if call.state == "transferring" and outcome == "ended" else "caller.hangup"
-        if call.snapshot is None:
-            program = await self.library.at_revision(call.revision)
-            if program is not None:
-                await self._record(gone, Interpreter(program, self.engine.env), reason, None)
-            return
-        interpreter = await self._restored(call)
-        await self._hung_up(gone, interpreter, max(call.saved, self.engine.wall() - call.started), reason)
+        await self._ended(gone, reason)
 
-    async def abandon(self, call_id: str, reason: str) -> None:
-        """End a call whose stream never came to a conversation."""
-        gone = await self.engine.store.change_call(call_id, when={"answered", "resuming", "streaming"}, state="hangup")
-        if gone is None:
+    async def no_start(self, call_id: str) -> None:
+        """A stream was opened for a call and never began. One that has begun meanwhile goes on."""
+        call = await self.engine.store.load_call(call_id)
+        if call is not None:
+            await self._give_up(call, {"answered", "resuming"})
+
+    async def unfit(self, call: StoredCall) -> None:
+        """A stream began whose audio we do not speak."""
+        await self._give_up(call, {"streaming"})
+
+    async def _give_up(self, call: StoredCall, when: Collection[str]) -> None:
+        """The carrier does not bring the call to a conversation."""
+        gone = await self.engine.store.change_call(call.id, when=when, streams=call.streams, state="hangup")
+        if gone is not None:
+            await self._ended(gone, "carrier.failed")
+
+    async def _ended(self, call: StoredCall, reason: str) -> None:
+        """Write the end of a call that has no stream; one that ever talked hears of it first."""
+        self.offered.pop(call.id, None)
+        if call.snapshot is not None:
+            at = max(call.saved, self.engine.wall() - call.started)
+            await self._hung_up(call, await self._restored(call), at, reason)
             return
-        program = await self.library.at_revision(gone.revision)
+        program = await self.library.at_revision(call.revision)
         if program is not None:
-            await self._record(gone, Interpreter(program, self.engine.env), reason, None)
+            await self._record(call, Interpreter(program, self.engine.env), reason, None)
 
     async def status(self, dialect: Dialect, report: StatusReported) -> None:
         """Take a status callback: the end of a call is believed, everything else is noted."""
@@ -362,6 +404,12 @@ class Calls:
             return
         if report.over:
             await self._over(call, None)
+
+
+def _dial_number(call: StoredCall) -> str:
+    """Give which dial of a transfer is under way, as its address says it; the first one has none."""
+    number = (call.pending or {}).get("dial", 1)
+    return "" if number == 1 else str(number)
 
 
 def _facts_of(call: StoredCall) -> dict[str, Any]:

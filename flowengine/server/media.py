@@ -76,22 +76,23 @@ class MediaSocket:
             await send({"type": "websocket.close", "code": POLICY_VIOLATION})
             return
         offered = scope.get("subprotocols") or [None]
-        await send({"type": "websocket.accept", "subprotocol": offered[0]})
         transport = SocketTransport(scope, send)
+        # Counted before the first await: many that come at once must not all find room.
         self._waiting += 1
+        call = started = None
         try:
+            await send({"type": "websocket.accept", "subprotocol": offered[0]})
             async with asyncio.timeout(START_WITHIN):
                 started = await self._await_start(dialect, receive)
-                call = await self._admit(dialect, admission, started) if started else None
+            # Not under that deadline: it would leave a call that is ours in the store and nobody's here.
+            call = await self._admit(dialect, admission, started) if started else None
         except TimeoutError:
             self._calls.engine.counts["stream.no_start"] += 1
-            call = None
             if isinstance(admission, StreamToken):
-                await self._calls.abandon(admission.call, "carrier.failed")
+                await self._calls.no_start(admission.call)
         except RemoteError as error:
             log.warning("a stream of %s was refused: %s", dialect.name, error)
             self._calls.engine.counts["stream.refused"] += 1
-            call = None
         finally:
             self._waiting -= 1
         if call is None or started is None:
@@ -151,7 +152,7 @@ class MediaSocket:
         """Pump the socket into the session until the stream is over."""
         if started.encoding not in ("audio/x-mulaw", "") or started.rate not in (8000, 0):
             log.error("the stream of call %s sends %s at %d Hz, not µ-law", call.id, started.encoding, started.rate)
-            await self._calls.abandon(call.id, "carrier.failed")
+            await self._calls.unfit(call)
             await transport.close(POLICY_VIOLATION)
             return
         session, events = await self._calls.make_session(dialect, call, started, transport)
