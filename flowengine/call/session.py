@@ -87,7 +87,7 @@ class CallSession:
         self._inbox: list[fact.Event] = []
         self._wake = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
-        self._rearmed = False
+        self._rearmed: float | None = None  # the deadline that was put off once
         self._outbox: deque[str] = deque()
         self._writable = asyncio.Event()
         self._flushed = asyncio.Event()
@@ -289,13 +289,12 @@ class CallSession:
 
     def _due(self, due: float) -> None:
         at = self.clock.at()
-        if at - due > LATE and not self._rearmed:
+        if at - due > LATE and self._rearmed != due:
             # After a stall the key that beat this timer may still be in the kernel's buffer: read the sockets first.
-            self._rearmed = True
+            self._rearmed = due
             loop = asyncio.get_running_loop()
             self._timer = loop.call_at(loop.time() + LATE, self._due, due)
             return
-        self._rearmed = False
         # Not before its time by a rounding of floats: the same deadline would be set again, for ever.
         self.put(fact.TimePassed(max(at, due)))
 
