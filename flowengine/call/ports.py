@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncGenerator, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -36,10 +36,10 @@ class Synthesizer(Protocol):
     async def aclose(self) -> None:
         """Release processes and sockets; safe to call twice. Bounded by its own deadline."""
 
-    def speak(self, request: SpeechRequest) -> AsyncIterator[bytes]:
+    def speak(self, request: SpeechRequest) -> AsyncGenerator[bytes, None]:
         """Yield G.711 µ-law at 8000 Hz, mono, in chunks of any size; raises ``ProviderError``.
 
-        Closing the iterator early cancels the request and discards what was not yielded.
+        Closing the generator early cancels the request and discards what was not yielded.
         """
 
 

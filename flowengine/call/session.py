@@ -110,6 +110,12 @@ class CallSession:
 
     def on_text(self, text: str) -> None:
         """Take one text frame off the socket."""
+        try:
+            self._on_text(text)
+        except Exception as error:  # the pump is not ours to break: a bug here ends this call with its record
+            self._bug(error)
+
+    def _on_text(self, text: str) -> None:
         now = self.clock.now()
         message = self.hearing.take(text)
         if isinstance(message, MediaReceived):
@@ -168,7 +174,7 @@ class CallSession:
         self.put(first)
         for event in more:
             self.put(event)
-        member = self._engine.wheel.join(self._pump)
+        member = self._engine.wheel.join(self._on_wheel)
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
@@ -299,6 +305,18 @@ class CallSession:
         self.put(fact.TimePassed(max(at, due)))
 
     # --- audio and the socket
+
+    def _on_wheel(self, now: float) -> None:
+        try:
+            self._pump(now)
+        except Exception as error:  # nor is the wheel, which turns for all calls
+            self._bug(error)
+
+    def _bug(self, error: Exception) -> None:
+        log.error("a bug of ours in call %s", self.call.id, exc_info=error)
+        self._engine.counts["engine.failed"] += 1
+        if self._end is None:
+            self.put(fact.CallStopped(self.clock.at(), "engine.failed"))
 
     def _kick(self) -> None:
         """Move audio now instead of waiting for the wheel."""

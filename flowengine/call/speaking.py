@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import aclosing
 
 from flowengine.audio import playout as ledger
 from flowengine.call.clock import CallClock
@@ -56,24 +57,29 @@ class Speaking:
         """Bring the parts to the playout in order; a voice that fails ends the prompt."""
         try:
             for part in effect.parts:
-                chunks = self._voice.audio(part)
-                while True:
-                    async with asyncio.timeout(PART_DEADLINE):
-                        chunk = await anext(chunks, None)
-                    if chunk is None:
-                        break
-                    if not self.playout.append(effect.prompt, chunk):
+                async with aclosing(self._voice.audio(part)) as chunks:
+                    if not await self._queue(effect.prompt, chunks):
                         return
-                    self._kick()
-                    while self.playout.backlog() > BACKLOG:
-                        self._room.clear()
-                        # The wheel makes room as long as the line takes audio; the session ends a line that does not.
-                        await self._room.wait()
         except (ProviderError, TimeoutError) as error:
             self._failed(effect, error.kind if isinstance(error, ProviderError) else "timeout")
             return
         self.playout.finish(effect.prompt)
         self._kick()
+
+    async def _queue(self, prompt: str, chunks: AsyncGenerator[bytes, None]) -> bool:
+        """Queue one part's audio as it comes; False when the prompt was stopped meanwhile."""
+        while True:
+            async with asyncio.timeout(PART_DEADLINE):
+                chunk = await anext(chunks, None)
+            if chunk is None:
+                return True
+            if not self.playout.append(prompt, chunk):
+                return False
+            self._kick()
+            while self.playout.backlog() > BACKLOG:
+                self._room.clear()
+                # The wheel makes room as long as the line takes audio; the session ends a line that does not.
+                await self._room.wait()
 
     def _failed(self, effect: PlayPrompt, kind: str) -> None:
         if self.prompt is not effect:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import aclosing
 from typing import Any
 
 from flowengine.audio import mulaw
@@ -43,7 +44,7 @@ class Voice:
             return self.ready(part.words) if part.words else b""
         return self._remembered(self._key(part)) if part.constant else None
 
-    async def audio(self, part: Part) -> AsyncIterator[bytes]:
+    async def audio(self, part: Part) -> AsyncGenerator[bytes, None]:
         """Yield a part's audio as it comes; raises ``ProviderError``."""
         audio = self.ready(part)
         if audio is not None:
@@ -55,8 +56,10 @@ class Voice:
         if words.constant:
             yield await self.render(words)
             return
-        async for chunk in self.synthesizer.speak(_request(words)):
-            yield chunk
+        # Closed by hand: a prompt that is cut cancels its request now, not when the collector comes by.
+        async with aclosing(self.synthesizer.speak(_request(words))) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
     async def render(self, words: Speech) -> bytes:
         """Give the whole audio of constant words: from memory, from disk, or rendered once for all who wait."""
