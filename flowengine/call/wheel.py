@@ -50,11 +50,20 @@ class Wheel:
         # After a stall each member is called once, not once for each missed turn: the playout catches up by itself.
         turns = min(SLOTS, 1 + int((now - self._due) / STEP))
         for _ in range(turns):
-            for member in list(self._slots[self._slot].values()):
-                member(now)
+            slot = self._slots[self._slot]
+            for number, member in list(slot.items()):
+                if number in slot:  # not if one before it made it leave
+                    self._call(number, member, now, loop)
             self._slot = (self._slot + 1) % SLOTS
         self._due = max(self._due + turns * STEP, now)
-        if self._places:
-            self._handle = loop.call_at(self._due, self._turn, loop)
-        else:
-            self._handle = None
+        if self._handle is not None:
+            # One that joined an empty wheel in this turn has set it going already.
+            self._handle.cancel()
+        self._handle = loop.call_at(self._due, self._turn, loop) if self._places else None
+
+    def _call(self, number: int, member: Callable[[float], None], now: float, loop: asyncio.AbstractEventLoop) -> None:
+        try:
+            member(now)
+        except Exception as error:  # a bug in one call must not silence all the others
+            self.leave(number)
+            loop.call_exception_handler({"message": "a member of the pacing wheel failed", "exception": error})

@@ -1,0 +1,230 @@
+"""The voice: what is rendered once, what is kept where, and that callers do not take prompts from each other."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from flowengine.call.ports import SpeechRequest
+from flowengine.call.voice import MAX_BYTES, Voice
+from flowengine.errors import ProviderError
+from flowengine.runtime.effects import Part, Pause, Recording, Speech
+from flowengine.testing import virtual_time
+from flowengine.testing.virtual_time import let_pass
+
+HELLO = Speech("Hello.", "default", "en", 1.0, constant=True)
+NAME = Speech("Hello, Ann.", "default", "en", 1.0, constant=False)
+
+
+class Synthesizer:
+    """Takes a second for each text, and gives ``size`` bytes for it."""
+
+    name = "slow"
+
+    def __init__(self, version: str = "1", size: int = 800) -> None:
+        self.version = version
+        self.size = size
+        self.seconds = 1.0
+        self.spoken: list[SpeechRequest] = []
+        self.broken = False
+
+    async def start(self) -> None: ...
+
+    async def aclose(self) -> None: ...
+
+    async def speak(self, request: SpeechRequest) -> AsyncIterator[bytes]:
+        self.spoken.append(request)
+        await let_pass(self.seconds / 2)
+        yield b"\x01" * (self.size // 2)
+        await let_pass(self.seconds / 2)
+        if self.broken:
+            raise ProviderError(self.name, "unavailable", retryable=True)
+        yield b"\x02" * (self.size - self.size // 2)
+
+
+class Disk:
+    """An audio store of which one can see what it was given."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+        self.asked = 0
+
+    async def get(self, key: str) -> bytes | None:
+        self.asked += 1
+        return self.kept.get(key)
+
+    async def put(self, key: str, audio: bytes) -> None:
+        self.kept[key] = audio
+
+
+def voice(synthesizer: Synthesizer, disk: Disk | None = None) -> Voice:
+    tasks: set[Any] = set()
+
+    def spawn(work: Any, name: str) -> asyncio.Task[bytes]:
+        task: asyncio.Task[bytes] = asyncio.get_running_loop().create_task(work, name=name)
+        tasks.add(task)
+        return task
+
+    return Voice(synthesizer, disk, spawn)
+
+
+async def heard(one: Voice, part: Part) -> bytes:
+    return b"".join([chunk async for chunk in one.audio(part)])
+
+
+def run(work: Any) -> Any:
+    return virtual_time.run(work, limit=600.0)
+
+
+def test_constant_words_are_rendered_once_for_all_who_wait() -> None:
+    async def work() -> None:
+        synthesizer = Synthesizer()
+        one = voice(synthesizer)
+        found = await asyncio.gather(*(heard(one, HELLO) for _ in range(10)))
+        assert set(found) == {b"\x01" * 400 + b"\x02" * 400}
+        assert synthesizer.spoken == [SpeechRequest("Hello.", "default", "en", 1.0)]
+        assert one.ready(HELLO) == found[0]
+        await heard(one, HELLO)
+        assert len(synthesizer.spoken) == 1
+
+    run(work())
+
+
+def test_one_callers_hang_up_does_not_take_the_prompt_from_another() -> None:
+    async def work() -> None:
+        synthesizer = Synthesizer()
+        one = voice(synthesizer)
+        first = asyncio.create_task(heard(one, HELLO))
+        await let_pass(0.2)
+        second = asyncio.create_task(heard(one, HELLO))
+        await let_pass(0.2)
+        first.cancel()
+        assert len(await second) == 800
+        # Also when nobody is left: the work is done, and the next caller need not wait.
+        third = asyncio.create_task(heard(one, Speech("Other.", "default", "en", 1.0, constant=True)))
+        await let_pass(0.2)
+        third.cancel()
+        await let_pass(2.0)
+        assert one.ready(Speech("Other.", "default", "en", 1.0, constant=True)) is not None
+        assert len(synthesizer.spoken) == 2
+
+    run(work())
+
+
+def test_a_failure_reaches_all_who_wait_and_is_not_kept() -> None:
+    async def work() -> None:
+        synthesizer = Synthesizer()
+        synthesizer.broken = True
+        one = voice(synthesizer, disk := Disk())
+        outs = await asyncio.gather(*(heard(one, HELLO) for _ in range(3)), return_exceptions=True)
+        assert [type(out) for out in outs] == [ProviderError] * 3
+        assert disk.kept == {}
+        synthesizer.broken = False
+        assert len(await heard(one, HELLO)) == 800
+
+    run(work())
+
+
+def test_a_voice_that_takes_too_long_is_a_timeout() -> None:
+    async def work() -> None:
+        synthesizer = Synthesizer()
+        synthesizer.seconds = 60.0
+        began = asyncio.get_running_loop().time()
+        with pytest.raises(ProviderError) as caught:
+            await voice(synthesizer).render(HELLO)
+        assert caught.value.kind == "timeout"
+        assert asyncio.get_running_loop().time() - began == pytest.approx(10.0)
+
+    run(work())
+
+
+def test_what_a_template_said_is_spoken_as_it_comes_and_kept_nowhere() -> None:
+    async def work() -> None:
+        synthesizer, disk = Synthesizer(), Disk()
+        one = voice(synthesizer, disk)
+        chunks = [chunk async for chunk in one.audio(NAME)]
+        assert len(chunks) == 2
+        assert (disk.kept, disk.asked, one.ready(NAME)) == ({}, 0, None)
+        await heard(one, NAME)
+        assert len(synthesizer.spoken) == 2
+
+    run(work())
+
+
+def test_rendered_words_outlive_the_process_on_disk() -> None:
+    async def work() -> None:
+        disk = Disk()
+        before = await heard(voice(Synthesizer(), disk), HELLO)
+        fresh = Synthesizer()
+        assert await heard(voice(fresh, disk), HELLO) == before
+        assert fresh.spoken == []
+        assert len(disk.kept) == 1
+
+    run(work())
+
+
+OTHERS = [
+    Speech("Hello!", "default", "en", 1.0, constant=True),
+    Speech("Hello.", "anna", "en", 1.0, constant=True),
+    Speech("Hello.", "default", "de", 1.0, constant=True),
+    Speech("Hello.", "default", "en", 1.2, constant=True),
+]
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_audio_is_of_its_words_voice_language_and_rate(other: Speech) -> None:
+    async def work() -> None:
+        one = voice(Synthesizer())
+        await heard(one, HELLO)
+        assert one.ready(HELLO) is not None
+        assert one.ready(other) is None
+
+    run(work())
+
+
+def test_a_new_version_never_plays_an_old_versions_audio() -> None:
+    async def work() -> None:
+        disk = Disk()
+        await heard(voice(Synthesizer("1"), disk), HELLO)
+        newer = Synthesizer("2")
+        await heard(voice(newer, disk), HELLO)
+        assert len(newer.spoken) == 1
+        assert len(disk.kept) == 2
+
+    run(work())
+
+
+def test_the_memory_is_bounded_and_keeps_what_was_used_last() -> None:
+    async def work() -> None:
+        synthesizer = Synthesizer(size=MAX_BYTES // 3)
+        one = voice(synthesizer)
+        words = [Speech(f"Text {n}.", "default", "en", 1.0, constant=True) for n in range(4)]
+        for speech in words[:3]:
+            await one.render(speech)
+        assert one.ready(words[0]) is not None  # used again: now the second is the oldest
+        await one.render(words[3])
+        assert [one.ready(speech) is not None for speech in words] == [True, False, True, True]
+        synthesizer.size = MAX_BYTES + 1
+        huge = Speech("Huge.", "default", "en", 1.0, constant=True)
+        assert len(await one.render(huge)) == MAX_BYTES + 1
+        assert one.ready(huge) is None
+
+    run(work())
+
+
+def test_pauses_and_recordings() -> None:
+    async def work() -> None:
+        synthesizer = Synthesizer()
+        one = voice(synthesizer)
+        one.files["hello.wav"] = b"\x05" * 10
+        assert await heard(one, Pause(0.5)) == b"\xff" * 4000
+        assert await heard(one, Recording("hello.wav", HELLO)) == b"\x05" * 10
+        assert synthesizer.spoken == []
+        # A file that is not there is spoken, and without words it is nothing at all: no deadlock on a mark.
+        assert len(await heard(one, Recording("lost.wav", HELLO))) == 800
+        assert await heard(one, Recording("lost.wav", None)) == b""
+
+    run(work())
