@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from flowengine.audio import playout as ledger
 from flowengine.call.clock import CallClock
 from flowengine.call.engine import Engine
 from flowengine.call.hearing import Hearing
+from flowengine.call.outbox import Outbox
 from flowengine.call.ports import MediaTransport, StoredCall
 from flowengine.call.speaking import Speaking
 from flowengine.errors import Bug, RemoteError
@@ -88,10 +88,7 @@ class CallSession:
         self._wake = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._rearmed: float | None = None  # the deadline that was put off once
-        self._outbox: deque[str] = deque()
-        self._writable = asyncio.Event()
-        self._flushed = asyncio.Event()
-        self._sending_since: float | None = None
+        self._outbox = Outbox(transport, clock)
         self._closed: int | None = None
         self._stopped = False  # its end is known by other means than the close of the socket
         self._gone = asyncio.Event()
@@ -148,8 +145,7 @@ class CallSession:
             return
         self._closed = code
         self._gone.set()
-        self._writable.set()
-        self._flushed.set()
+        self._outbox.shut()
         at = self.clock.at()
         if self._end is not None or self._stopped or self.interpreter.ended:
             return
@@ -178,7 +174,7 @@ class CallSession:
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
-                self._spawn(self._write(), "write")
+                self._spawn(self._outbox.run(), "write")
                 while self._end is None:
                     # Bounded by the interpreter's own deadlines: `call` limits every conversation.
                     await self._wake.wait()
@@ -324,8 +320,9 @@ class CallSession:
 
     def _pump(self, now: float) -> None:
         """Write what the playout gives; called by the wheel every 20 ms."""
-        if self._sending_since is not None:
-            if now - self._sending_since > SEND_DEADLINE:
+        blocked = self._outbox.blocked(now)
+        if blocked is not None:
+            if blocked > SEND_DEADLINE and not self._stopped:
                 self._stalled()
             return
         if self._closed is not None or self.playout.idle:
@@ -340,7 +337,6 @@ class CallSession:
 
     def _stalled(self) -> None:
         self._engine.counts["peer_stalled"] += 1
-        self._sending_since = None
         self._stopped = True
         self._transport.abort()
         if self._end is None:
@@ -363,24 +359,7 @@ class CallSession:
             text = self._dialect.encode(Clear(), self._stream_id)
         if text is None:
             raise Bug(f"{self._dialect.name} has no {type(command).__name__}")
-        self._outbox.append(text)
-        self._writable.set()
-
-    async def _write(self) -> None:
-        """Be the one writer of the socket. The wheel watches how long a send takes."""
-        while self._closed is None:
-            self._writable.clear()
-            while self._outbox and self._closed is None:
-                self._sending_since = self.clock.now()
-                try:
-                    await self._transport.send(self._outbox.popleft())
-                except OSError:
-                    return  # the socket is gone; the adapter says so with its code
-                finally:
-                    self._sending_since = None
-            self._flushed.set()
-            # Bounded by the call: teardown cancels this task.
-            await self._writable.wait()
+        self._outbox.put(text)
 
     # --- tasks and ends
 
@@ -422,10 +401,8 @@ class CallSession:
         self.speaking.stop(self.clock.now(), self.hearing.carrier_time)
         stop = self._dialect.encode(Stop(), self._stream_id)
         if stop is not None:
-            self._outbox.append(stop)
-        self._flushed.clear()
-        self._writable.set()
-        await self._flushed.wait()
+            self._outbox.put(stop)
+        await self._outbox.flushed()
         if stop is not None:
             with suppress(TimeoutError):
                 async with asyncio.timeout(STOP_ANSWER):
