@@ -183,7 +183,11 @@ _SERVER = Fields(
     (
         Field("host", Text(), "The address to listen on.", default="127.0.0.1"),
         Field("port", Whole(0, 65535), "The port to listen on.", default=8080),
-        Field("public_url", Text(), "The address that carriers use, such as https://voice.example.com."),
+        Field(
+            "public_url",
+            Pattern(r"^(https?://[^\s/?#]+[^\s?#]*)?$", "must be an address such as https://voice.example.com"),
+            "The address that carriers use, such as https://voice.example.com.",
+        ),
         Field("max_calls", Whole(1, 10_000), "Calls at once; more are answered with 503.", default=200),
         Field("drain", Duration(), "How long calls may go on after SIGTERM.", default="15m"),
         Field("secret", Text(), "The key of tokens; empty: made once and kept in the store."),
@@ -301,7 +305,13 @@ def _filled(value: Value, environ: Mapping[str, str], report: Report) -> Value:
             )
         return environ.get(name) or default or ""
 
-    return source.scalar(_REFERENCE.sub(put, value.text), value.span)
+    return _given(_REFERENCE.sub(put, value.text), value.span)
+
+
+def _given(text: str, span: Span) -> Scalar:
+    """Make a value of what the environment gave: numbers are numbers, and nothing at all is an empty text."""
+    made = source.scalar(text, span)
+    return Scalar(text, text, span, plain=False) if made.value is None else made
 
 
 def _override(root: source.Mapping, environ: Mapping[str, str]) -> None:
@@ -318,7 +328,7 @@ def _override(root: source.Mapping, environ: Mapping[str, str]) -> None:
                 inner = source.Mapping({}, span, flow=False)
                 at.entries[section] = Entry(Scalar(section, section, span, plain=True), inner)
             at = inner
-        at.entries[key] = Entry(Scalar(key, key, span, plain=True), source.scalar(text, span))
+        at.entries[key] = Entry(Scalar(key, key, span, plain=True), _given(text, span))
 
 
 def child_environment(overrides: Mapping[str, str]) -> dict[str, str]:

@@ -95,9 +95,10 @@ def test_a_failed_task_of_the_process_is_counted(world: Any, caplog: Any, error:
             raise error
 
         one.spawn(fails(), "test")
-        assert one.busy
+        states = [one.busy]
         await let_pass(0.1)
-        assert not one.busy
+        states.append(one.busy)
+        assert states == [True, False]
         return dict(one.counts)
 
     assert virtual_time.run(work()) == {f"failed.{type(error).__name__}": 1}

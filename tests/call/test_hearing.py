@@ -56,7 +56,7 @@ def test_only_the_carriers_number_makes_a_key_a_repetition(
 def test_the_carriers_clock_is_the_last_media_that_told_it(carrier: str) -> None:
     one = hearing(carrier)
     assert one.carrier_time is None
-    times = []
+    times: list[float | None] = []
     for stamp in (20, "40", None, "soon", "60"):
         assert isinstance(one.take(media(stamp)), MediaReceived)
         times.append(one.carrier_time)

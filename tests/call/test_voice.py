@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
@@ -35,7 +35,7 @@ class Synthesizer:
 
     async def aclose(self) -> None: ...
 
-    async def speak(self, request: SpeechRequest) -> AsyncIterator[bytes]:
+    async def speak(self, request: SpeechRequest) -> AsyncGenerator[bytes, None]:
         self.spoken.append(request)
         await let_pass(self.seconds / 2)
         yield b"\x01" * (self.size // 2)
