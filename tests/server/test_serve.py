@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import signal
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -123,19 +123,25 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 def test_fifty_calls_at_once_are_all_right_and_leave_nothing(flow: Path) -> None:
     async def go() -> None:
         async with local_server(flow) as server:
-            network = SocketNetwork(timeout=30)
 
-            async def one(seed: int) -> tuple[CallReport, int]:
+            async def many(seeds: Iterable[int]) -> list[tuple[CallReport, int]]:
+                """Place calls at once; their HTTP connections are closed with them."""
+                network = SocketNetwork(timeout=30)
                 busy = (Dialled("busy"),)
-                return await place(server, network, seed, *script(seed // 2), transfers=busy), seed // 2 % 4
+                kinds = [(seed, seed // 2 % 4) for seed in seeds]
+                reports = await asyncio.gather(
+                    *(place(server, network, seed, *script(kind), transfers=busy) for seed, kind in kinds)
+                )
+                await network.aclose()
+                return [(report, kind) for report, (_, kind) in zip(reports, kinds, strict=True)]
 
-            await asyncio.gather(*(one(1000 + n) for n in range(5)))
+            await many(range(1000, 1005))
+            await let_pass(1.0)  # closed connections have been seen
             before = await settled(server)
-            outs = await asyncio.gather(*(one(n) for n in range(50)))
+            outs = await many(range(50))
             assert [report.failures for report, _ in outs] == [[]] * 50
             assert [report.of("wrong", "raced") for report, _ in outs] == [[]] * 50
             after = await settled(server, before)
-            await network.aclose()
             assert after == before
             written = {record["carrier_call_id"]: record for record in await records(server)}
             assert len(written) == 55
