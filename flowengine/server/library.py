@@ -113,7 +113,10 @@ def read_wav(path: Path) -> bytes:
             raise EnvironmentProblem(
                 f"it has {8 * width} bits at {rate} Hz; 16 bits at 8, 16, 22.05 or 24 kHz are played"
             )
-        pcm = np.frombuffer(file.readframes(file.getnframes()), dtype="<i2").reshape(-1, channels)[:, 0]
+        data = file.readframes(file.getnframes())
+        # A file that was cut off may end within a frame.
+        whole = data[: len(data) // (2 * channels) * (2 * channels)]
+        pcm = np.frombuffer(whole, dtype="<i2").reshape(-1, channels)[:, 0]
     if rate == RATE:
         return mulaw.encode(pcm)
     resampler = Resampler(rate, RATE)
