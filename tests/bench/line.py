@@ -21,6 +21,7 @@ from flowengine.testing.network import SocketNetwork
 from flowengine.testing.phone import Phone
 from flowengine.testing.report import CallReport
 from flowengine.testing.script import ExpectEnd, HangUp, Keys, Script, Silence, Step, StopReading, WaitAudio
+from flowengine.testing.virtual_time import let_pass
 
 LONG = "This sentence goes on and on so that it can be interrupted at any moment whatever. " * 20
 FLOW = f"""flow: line
@@ -82,7 +83,7 @@ async def stalled(server: LocalServer, network: SocketNetwork) -> str:
     task = asyncio.create_task(one.run(Script(steps)))
     gone = 0.0
     while not task.done() and not gone and time.monotonic() - began < 60:
-        await asyncio.sleep(0.05)
+        await let_pass(0.05)
         texts = [path.read_text() for path in server.traces.glob("*.jsonl")]
         if any(one.call_id in text and '"EndCall"' in text for text in texts if one.call_id):
             gone = time.monotonic() - began - 1.0

@@ -14,6 +14,7 @@ from flowengine.audio import level
 from flowengine.call.ports import SpeechRequest, Synthesizer
 from flowengine.errors import ProviderError
 from flowengine.providers.local import LocalSynthesizer
+from flowengine.testing.virtual_time import let_pass
 
 T = TypeVar("T")
 
@@ -165,7 +166,7 @@ def test_a_crash_in_the_middle_of_requests_is_made_good() -> None:
         synthesizer = LocalSynthesizer()
         await synthesizer.start()
         tasks = [asyncio.create_task(spoken(synthesizer, request())) for _ in range(5)]
-        await asyncio.sleep(0)  # lets the tasks send their requests
+        await let_pass(0)  # lets the tasks send their requests
         assert synthesizer.pid is not None
         os.kill(synthesizer.pid, signal.SIGKILL)
         results = await asyncio.gather(*tasks)
@@ -273,7 +274,7 @@ def test_closing_ends_open_requests_and_leaves_nothing(tmp_path: Path) -> None:
         pid = synthesizer.pid
         assert pid is not None
         task = asyncio.create_task(spoken(synthesizer, request()))
-        await asyncio.sleep(0)  # lets the task send its request
+        await let_pass(0)  # lets the task send its request
         await synthesizer.aclose()
         await synthesizer.aclose()
         with pytest.raises(ProviderError, match="closed"):

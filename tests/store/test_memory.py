@@ -14,6 +14,7 @@ from flowengine.errors import Bug
 from flowengine.store.memory import MemoryStore
 from flowengine.store.sqlite import SqliteStore
 from flowengine.store.traces import TraceFiles
+from flowengine.testing.virtual_time import let_pass
 
 AnyStore = MemoryStore | SqliteStore
 Run = Callable[[Callable[[AnyStore], Awaitable[None]]], None]
@@ -153,7 +154,7 @@ def test_a_queued_snapshot_does_not_overtake_a_change(run: Run) -> None:
         await store.open_call(call())
         store.save_snapshot("C1", 0, {"n": 1}, 1.0)
         change = asyncio.ensure_future(store.change_call("C1", when={"answered"}, snapshot={"n": 2}, saved=2.0))
-        await asyncio.sleep(0)
+        await let_pass(0)
         store.save_snapshot("C1", 0, {"n": 3}, 3.0)
         changed, kept = await change, await store.load_call("C1")
         assert changed is not None

@@ -11,7 +11,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
 from flowengine.testing.network import AsgiNetwork, Refused, SocketNetwork
-from flowengine.testing.virtual_time import run
+from flowengine.testing.virtual_time import let_pass, run
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -196,7 +196,7 @@ def test_nobody_there() -> None:
 def test_a_real_refusal() -> None:
     async def scene() -> int:
         async with serve(
-            lambda _: asyncio.sleep(0), "127.0.0.1", 0, process_request=lambda c, _: c.respond(403, "no")
+            lambda _: let_pass(0), "127.0.0.1", 0, process_request=lambda c, _: c.respond(403, "no")
         ) as server:
             network = SocketNetwork()
             with pytest.raises(Refused) as caught:

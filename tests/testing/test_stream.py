@@ -4,7 +4,7 @@ import asyncio
 import random
 
 from flowengine.testing.stream import Lag, Pipe
-from flowengine.testing.virtual_time import run
+from flowengine.testing.virtual_time import let_pass, run
 
 
 def test_a_pipe_delays_and_never_reorders() -> None:
@@ -20,8 +20,8 @@ def test_a_pipe_delays_and_never_reorders() -> None:
         task = asyncio.create_task(pipe.run())
         for item in range(50):
             pipe.put(item)
-            await asyncio.sleep(0.02)
-        await asyncio.sleep(1)
+            await let_pass(0.02)
+        await let_pass(1)
         task.cancel()
         return out
 
