@@ -31,7 +31,7 @@ bench: setup  ## measure the interpreter, whole calls, and the line
 
 constraints: setup  ## pin what pyproject.toml asks for, in constraints.txt
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade \
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --fork-strategy fewest --python-version 3.11 --upgrade \
 		--no-header --no-annotate --quiet -o constraints.txt
 
 clean:  ## delete what can be made again: .venv, caches, the demo's files
