@@ -1,0 +1,97 @@
+"""`flowengine call`: a real call to a server of its own and to a running one, and what it says when used wrongly."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import wave
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from flowengine.cli._local import local_server
+from flowengine.cli.main import main
+
+FLOW = """
+flow: test
+version: 1
+nodes:
+  a: {say: One or two., menu: [{key: 1, goto: bye}, {key: 2, goto: a}]}
+  bye: {say: Bye., hangup: }
+"""
+
+
+def call(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["call", *arguments])
+
+
+@pytest.fixture
+def flow(tmp_path: Path) -> Path:
+    path = tmp_path / "test.yaml"
+    path.write_text(FLOW)
+    return path
+
+
+def test_a_call_to_a_server_of_its_own(flow: Path, tmp_path: Path) -> None:
+    """The words are printed from its trace as they are said, and both sides are recorded."""
+    wav = tmp_path / "call.wav"
+    result = call(str(flow), "--keys", "1", "--record", str(wav))
+    assert result.exit_code == 0, result.output
+    lines = [line.split(maxsplit=2)[1:] for line in result.stdout.splitlines()]
+    wanted = [["flow", "→ a"], ["bot", "One or two."], ["caller", "presses 1"], ["flow", "→ bye"], ["bot", "Bye."]]
+    places = [lines.index(line) for line in wanted]
+    assert places == sorted(places)
+    assert ["flow", "ended: flow.hangup"] in lines
+    with wave.open(str(wav), "rb") as file:
+        assert (file.getnchannels(), file.getframerate()) == (2, 8000)
+        assert file.getnframes() > 8000
+
+
+def test_a_call_to_a_running_server(flow: Path, tmp_path: Path) -> None:
+    """Its token is read from the settings; with a wrong one the call is refused, and without a server not answered."""
+
+    async def go() -> list[tuple[int, str, str]]:
+        async def one(url: str, token: str) -> tuple[int, str, str]:
+            settings = tmp_path / "settings.yaml"
+            settings.write_text('carriers: {vobiz: {token: "${THE_TOKEN}"}}\n')
+            command = ["call", "test", "--to", url, "--carrier", "vobiz", "--keys", "1", "--settings", str(settings)]
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "flowengine", *command,
+                env={**os.environ, "THE_TOKEN": token},
+                stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+            )  # fmt: skip
+            out, errors = await asyncio.wait_for(process.communicate(), 60)
+            return process.returncode or 0, out.decode(), errors.decode()
+
+        async with local_server(flow) as server:
+            answered = await one(server.url + "/", server.token)
+            refused = await one(server.url, "wrong")
+        return [answered, refused, await one(server.url, "any")]
+
+    answered, refused, nobody = asyncio.run(go())
+    assert answered[0] == 0, answered
+    assert "speaks" in answered[1]
+    assert "presses 1" in answered[1]
+    assert "hung up" in answered[1]
+    assert (refused[0], nobody[0]) == (1, 1)
+    assert "the call ended: refused 403" in refused[2]
+    assert "the call ended: no answer" in nobody[2]
+
+
+WRONG = [
+    (("nowhere.yaml",), "there is no flow at nowhere.yaml"),
+    (("--script", "nowhere.yaml"), "nowhere.yaml"),
+    (("--script", "FLOW", "--keys", "1"), "do not go with it"),
+    (("--script", "FLOW"), "test.yaml:"),
+    (("--carrier", "nobody"), "nobody"),
+    (("--delay", "soon"), "soon"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "says"), WRONG)
+def test_wrong_usage_is_2_and_says_what(flow: Path, arguments: tuple[str, ...], says: str) -> None:
+    result = call(*(str(flow) if one == "FLOW" else one for one in arguments))
+    assert result.exit_code == 2, result.output
+    assert says in result.stderr
