@@ -21,14 +21,13 @@ def test_of_one_instant_the_end_is_first_and_the_mark_last() -> None:
     pairs = [ORDER[0:1], ORDER[1:2], ORDER[2:4], ORDER[4:5], ORDER[5:6]]
     for seed in range(20):
         random.Random(seed).shuffle(pairs)
-        assert sorted((one for pair in pairs for one in pair), key=fact.rank) == ORDER
+        together: list[fact.Event] = [one for pair in pairs for one in pair]
+        assert sorted(together, key=fact.rank) == ORDER
 
 
 def test_time_goes_before_rank() -> None:
-    early: fact.Event
-    late: fact.Event
-    early, late = fact.PromptFinished(1.0, "p", 1.0), fact.CallerHungUp(1.001)
-    assert sorted([late, early], key=fact.rank) == [early, late]
+    both: list[fact.Event] = [fact.CallerHungUp(1.001), fact.PromptFinished(1.0, "p", 1.0)]
+    assert sorted(both, key=fact.rank) == both[::-1]
 
 
 def test_every_fact_has_a_rank() -> None:
