@@ -127,7 +127,8 @@ class Settings:
             return self.server.public_url.rstrip("/")
         if not self.loopback:
             raise EnvironmentProblem(
-                "server.public_url is empty: beyond loopback the address that carriers use must be set"
+                "server.public_url is empty: beyond loopback the address that carriers use must be set, "
+                "in flowengine.yaml or as FLOWENGINE_SERVER__PUBLIC_URL"
             )
         host = f"[{self.server.host}]" if ":" in self.server.host else self.server.host
         return f"http://{host}:{self.server.port}"

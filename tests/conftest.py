@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 
-from flowengine.audio.tones import sine
 from flowengine.audio import mulaw
+from flowengine.audio.tones import sine
 from flowengine.call.ports import SpeechRequest
 from flowengine.errors import ProviderError
 from flowengine.server.run import Application, Ports
@@ -51,7 +51,7 @@ class ToneVoice:
     async def aclose(self) -> None:
         """Nothing to close."""
 
-    async def speak(self, request: SpeechRequest) -> AsyncIterator[bytes]:
+    async def speak(self, request: SpeechRequest) -> AsyncGenerator[bytes, None]:
         self.spoken.append(request.text)
         await let_pass(self.delay)
         seconds = self.lengths.get(request.text, 0.06 * len(request.text))
@@ -107,9 +107,7 @@ class World:
 
     def settings(self) -> Settings:
         names = ("twilio", "vobiz")
-        carriers = {
-            name: CarrierSettings("account", TOKEN, self.signatures, self.stream_key) for name in names
-        }
+        carriers = {name: CarrierSettings("account", TOKEN, self.signatures, self.stream_key) for name in names}
         return Settings(
             server=ServerSettings(public_url="https://voice.test", max_calls=self.max_calls),
             flows=FlowSettings(str(self.folder)),
@@ -168,5 +166,3 @@ def world(tmp_path: Path) -> World:
 def on_virtual_time() -> Callable[..., Any]:
     """Run a coroutine on the virtual clock."""
     return virtual_time.run
-
-

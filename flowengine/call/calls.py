@@ -297,7 +297,8 @@ class Calls:
             return HangupNow()
         if call.state == "transferring" and request.outcome is not None and dial == _dial_number(call):
             return await self._dialled(dialect, call, request.outcome)
-        if call.state in ("transferring", "blind"):
+        # A blind transfer has its record already: the call is over for us, and only now for the carrier.
+        if call.state in ("transferring", "blind") or (call.pending or {}).get("blind"):
             return self._dial(dialect, call)
         if call.state in ("streaming", "dropped", "answered", "resuming"):
             return await self._resume(dialect, call, {})

@@ -245,13 +245,14 @@ class CallSession:
             await self._settle("hangup", effect.reason)
 
     async def _transfer(self, effect: wish.Transfer) -> None:
+        blind = effect.mode == "blind"
         pending = {
+            "blind": blind,
             "number": effect.number,
             "ring": effect.ring,
             "caller_id": effect.caller_id,
             "max": effect.max,
         }
-        blind = effect.mode == "blind"
         await self._settle("blind" if blind else "transferring", "flow.transfer" if blind else None, pending)
 
     async def _settle(self, state: str, reason: str | None, pending: dict[str, Any] | None = None) -> None:

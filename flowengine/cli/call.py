@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowengine.cli import _settings
+from flowengine.cli import _files, _settings
 from flowengine.cli.main import FAILED
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ def command(
         path = Path(flow or DEFAULT_FLOW)
         if not path.exists():
             raise click.UsageError(f"there is no flow at {path}")
+        _check(ctx, path)
         report = asyncio.run(_call_own(path, name, script, lag))
     else:
         token = _settings.load(ctx, settings_file).carrier(name).token
@@ -77,8 +78,30 @@ def command(
         report.save_wav(Path(wav))
     for failure in report.failures:
         click.echo(f"not as scripted: {failure}", err=True)
-    if report.failures or report.end_reason in ("no answer", "limit") or report.end_reason.startswith("refused"):
-        click.echo(f"the call ended: {report.end_reason}", err=True)
+    turned_away = report.of("said") and not report.of("stream_opened")
+    if (
+        turned_away
+        or report.failures
+        or report.end_reason in ("no answer", "limit")
+        or report.end_reason.startswith("refused")
+    ):
+        reason = "the server turned it away; its log says why" if turned_away else report.end_reason
+        click.echo(f"the call ended: {reason}", err=True)
+        ctx.exit(FAILED)
+
+
+def _check(ctx: click.Context, path: Path) -> None:
+    """Say what is wrong with the flows in the author's own file, before a server is started with them."""
+    from flowengine.flow import render
+    from flowengine.flow.loader import load
+    from flowengine.plugins import node_types
+    from flowengine.server.library import flow_files
+
+    files = list(flow_files(path)) if path.is_dir() else [path]
+    flows = [load(file.as_posix(), _files.read(file), node_types()) for file in files]
+    if any(loaded.flow is None for loaded in flows):
+        findings = [finding for loaded in flows for finding in loaded.diagnostics]
+        click.echo(render.full(findings, {loaded.file: loaded.lines for loaded in flows}, colour=True), err=True)
         ctx.exit(FAILED)
 
 

@@ -92,6 +92,7 @@ def command(ctx: click.Context, flow: str, folder: str) -> None:
     for problem in problems:
         click.echo(f"wrong: {problem}", err=True)
     if problems:
+        click.echo(f"the server's own words are in {target / 'server.log'}", err=True)
         ctx.exit(FAILED)
     click.echo("both calls took the expected way, and the recordings agree with what was played")
 

@@ -46,7 +46,8 @@ RESERVED_WORDS = (
     "False",
     "None",
 )
-SETTABLE = ("call.lang", "call.recording")
+# Reserved for what comes; nothing gives them a value yet.
+UNGIVEN = ("now", "today", "it")
 # Failures happen only where something is asked of the caller.
 INPUT_EVENTS = ("noinput", "nomatch", "invalid", "toomany")
 
@@ -97,11 +98,14 @@ def _check_read(name: str, span: Span, flow: Flow, reading: Reading) -> None:
     elif root == "node":
         known, word, prefix = NODE_FIELDS, rest, "node."
     else:
-        known, word, prefix = {**flow.vars, **dict.fromkeys(NAMESPACE)}, root, ""
+        given = [word for word in NAMESPACE if word not in UNGIVEN]
+        known, word, prefix = {**flow.vars, **dict.fromkeys(given)}, root, ""
     if word in known or not word:
         return
     near = did_you_mean(prefix + word, [prefix + name for name in known])
     help_ = near or (f"known: {', '.join(sorted(known))}" if prefix else "declare it under `vars`")
+    if word in UNGIVEN and not prefix:
+        help_ = f"`{word}` is reserved, but nothing gives it a value in this version"
     if word == "null" and not prefix:
         help_ = "test with `is set`, or write `none`"
     reading.report.error(
@@ -117,11 +121,11 @@ def _check_written(assignment: Assignment, flow: Flow, reading: Reading) -> None
     name = assignment.name
     if reading.report.has_error_in(assignment.span):
         return
-    if name in flow.vars or name.startswith("shared.") or name in SETTABLE:
+    if name in flow.vars or name.startswith("shared."):
         return
     root = name.partition(".")[0]
     if root in NAMESPACE:
-        message, help_ = f"`{name}` can not be assigned", f"assign to a declared variable, shared.NAME or {SETTABLE[0]}"
+        message, help_ = f"`{name}` can not be assigned", "assign to a declared variable or to shared.NAME"
         reading.report.error("read-only", message, assignment.span, about=name, help=help_)
         return
     help_ = did_you_mean(name, flow.vars) or "declare it under `vars`"

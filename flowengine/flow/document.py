@@ -244,7 +244,6 @@ LANG = Pattern(r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", "must be a language tag such
 DEFAULTS = Fields(
     (
         Field("lang", LANG, "The language of the call.", default="en-US"),
-        Field("zone", Text(), "The time zone of dates and times.", default="UTC"),
         Field("voice", VoiceKind(), "Who speaks."),
         Field("barge_in", BargeInKind(), "What may interrupt prompts.", default=True),
         Field("type_ahead", TYPE_AHEAD, "Which nodes use keys that were pressed before they asked.", default="menu"),

@@ -158,7 +158,6 @@ class Defaults:
     """What holds for nodes that say nothing else."""
 
     lang: str = "en-US"
-    zone: str = "UTC"
     voice: Voice = Voice()
     barge_in: BargeIn = BargeIn()
     type_ahead: str = "menu"

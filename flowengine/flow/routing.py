@@ -28,7 +28,7 @@ class Assignments(Kind):
     """`set` and `add`: a map of variable names to values; templates inside maps and lists are rendered."""
 
     def schema(self) -> Schema:
-        pattern = r"^(shared\.|call\.)?[A-Za-z][A-Za-z0-9_]*$"
+        pattern = r"^(shared\.|call\.|args\.|env\.|node\.)?[A-Za-z][A-Za-z0-9_]*$"
         names = {"pattern": pattern, "errorMessage": "must be the name of a variable"}
         return say({"type": "object", "propertyNames": names}, "must be a map of variables to values")
 

@@ -75,8 +75,6 @@ class Variables:
         root, _, rest = name.partition(".")
         if root == "shared" and rest:
             self._state.shared[rest] = value
-        elif root == "call" and rest:
-            self._state.call[rest] = value
         else:
             self._state.vars[name] = self._fit(name, value)
         self._note("assigned", name=name)

@@ -8,6 +8,8 @@ from flowengine.server.addresses import PublicAddresses
 from flowengine.settings import Settings
 from flowengine.telephony.dialect import Dialect, SignedRequest, Verdict
 
+EMBEDDED_DEFAULT = "front-desk"
+
 
 class Doors:
     """Checks requests against the settings."""
@@ -61,7 +63,9 @@ class Doors:
         return self.default_flow()
 
     def default_flow(self) -> str:
-        """Give the default flow: as set, or the only one there is."""
+        """Give the default flow: as set, the only one there is, or `front-desk`; empty where none is."""
         if self.settings.flows.default:
             return self.settings.flows.default
-        return self._flows[0] if len(self._flows) == 1 else ""
+        if len(self._flows) == 1:
+            return self._flows[0]
+        return EMBEDDED_DEFAULT if EMBEDDED_DEFAULT in self._flows else ""

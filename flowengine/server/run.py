@@ -80,6 +80,14 @@ class Application:
             raise EnvironmentProblem(f"there is no flow in {settings.flows.folder}")
         secret = settings.server.secret.encode() or await self.engine.store.secret()
         doors = Doors(settings, plugins.dialects(), tuple(self.flows.programs))
+        default = doors.default_flow()
+        if default not in self.flows.programs:
+            known = ", ".join(sorted(self.flows.programs))
+            if default:
+                raise EnvironmentProblem(f'flows.default is "{default}", which is not among the flows: {known}')
+            log.warning(
+                "no flow is the default (flows.default): a call that names none is turned away; flows: %s", known
+            )
         calls = Calls(self.engine, self.flows, Signer(secret), doors.addresses)
         await self.engine.start()
         for program in self.flows.programs.values():

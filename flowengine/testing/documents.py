@@ -106,6 +106,7 @@ class Documents:
         try:
             status, xml = await self._post(self._base, what.form)
         except OSError as error:
+            self._diary.report.failures.append(f"no answer from {self._base}: {error}")
             raise Over("no answer") from error
         self._diary.emit("document", url=self._base, xml=xml)
         if self.gone.is_set():

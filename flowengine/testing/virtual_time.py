@@ -63,10 +63,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         future.add_done_callback(self._left_thread)
         return future
 
-    async def shutdown_default_executor(self) -> None:
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
         """Wait for the threads' end, which asyncio does in a thread that it starts past ``run_in_executor``."""
         self._in_threads += 1
         try:
+            # Its own time-out (new in Python 3.12) would be virtual time, which stands still here.
             await super().shutdown_default_executor()
         finally:
             self._in_threads -= 1

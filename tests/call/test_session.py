@@ -419,3 +419,16 @@ def test_heard_is_what_the_phone_played(world: Any, on_virtual_time: Any, carrie
     played = [e.data["played"] / 8000 for e in out.report.of("key")]
     errors = sorted(abs(a - b) for a, b in zip(heard, played, strict=True))
     assert errors[int(len(errors) * 0.95)] <= 0.0201, errors[-6:]
+
+
+@pytest.mark.parametrize("carrier", CARRIERS)
+def test_a_blind_transfer_is_dialled_and_is_the_last_that_we_hear(
+    world: Any, on_virtual_time: Any, carrier: Any
+) -> None:
+    flow = 'flow: test\nversion: 1\nnodes:\n  a: {say: Wait., transfer: {to: "+15550100", mode: blind}}\n'
+    out = run(world, on_virtual_time, ExpectEnd(60), flow=flow, carrier=carrier, transfers=[Dialled("ended", talk=9.0)])
+    assert out.report.failures == []
+    assert [e.data["targets"] for e in out.report.of("dial")] == [["+15550100"]]
+    assert out.report.of("dial_ended")[0].at >= 9.0
+    assert out.report.end_reason == "exhausted", "no document of ours hangs up after it"
+    assert (out.record["ended_reason"], out.record["streams"]) == ("flow.transfer", 1)

@@ -28,7 +28,7 @@ CLEAN = {
     ),
     "a name of the engine in every place": (
         'nodes:\n  a:\n    say: "{{ call.from }} {{ env.X }} {{ args.who | default(1) }} {{ shared.y }}"\n'
-        '    set: {shared.y: 1, call.lang: de, num: "{{ num + 1 }}"}\n    goto: end\n'
+        '    set: {shared.y: 1, shared.lang: de, num: "{{ num + 1 }}"}\n    goto: end\n'
     ),
     "constants of every type": (
         'nodes:\n  a:\n    say: Hi.\n    set: {num: "3", code: "007", day: 2026-01-05}\n'
