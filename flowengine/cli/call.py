@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from flowengine.testing.report import CallReport
     from flowengine.testing.script import Script
 
+KEYPAD = "0123456789*#ABCD"
 DEFAULT_FLOW = "flows/front-desk.yaml"
 RECORD_WITHIN = 10.0
 
@@ -60,7 +61,7 @@ def command(
 
     try:
         script = _script(script_file, keys, voice)
-    except (ScriptError, OSError) as error:
+    except (ScriptError, OSError, EOFError, ValueError) as error:
         raise click.UsageError(str(error)) from None
     name = carrier or (script.carrier if script_file else "twilio")
     lag = (delay / 1000, jitter / 1000)
@@ -107,13 +108,17 @@ def _check(ctx: click.Context, path: Path) -> None:
 
 def _script(file: str | None, keys: str | None, voice: str | None) -> Script:
     from flowengine.testing import script as steps
+    from flowengine.testing.report import read_voice
 
     if file is not None:
         if keys or voice:
             raise click.UsageError("--script says what the caller does; --keys and --say do not go with it")
         return steps.load_script(Path(file))
     done: list[steps.Step] = []
+    if strange := sorted(set("".join((keys or "").split())) - set(KEYPAD)):
+        raise click.UsageError(f"--keys takes {KEYPAD} and blanks, not {' '.join(strange)}")
     if voice is not None:
+        read_voice(Path(voice))
         done += [steps.WaitAudio(0.2), steps.WaitSilence(0.5), steps.Say(Path(voice))]
     for group in (keys or "").split():
         done += [steps.WaitAudio(0.2), steps.WaitSilence(0.5), steps.Keys(group)]

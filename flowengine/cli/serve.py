@@ -52,8 +52,9 @@ def command(ctx: click.Context, flows: str | None, file: str | None, host: str |
     from flowengine.server.run import bind
 
     raw, settings = bind(settings)
-    if not _run(settings, raw):
-        ctx.exit(FAILED)
+    with raw:
+        if not _run(settings, raw):
+            ctx.exit(FAILED)
 
 
 def _run(settings: Settings, raw: socket.socket) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import wave
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,7 @@ from flowengine.audio import mulaw
 from flowengine.audio.resample import Resampler
 from flowengine.call.ports import Store
 from flowengine.errors import EnvironmentProblem
-from flowengine.flow.diagnostics import Diagnostic, Span
-from flowengine.flow.loader import Loaded, compile_templates, load
+from flowengine.flow.loader import Loaded, compile_templates, duplicate_flows, load
 from flowengine.flow.model import Flow, Segment, walk
 from flowengine.runtime.node import RunningNode
 from flowengine.runtime.program import Program
@@ -33,21 +33,21 @@ class FlowFolder:
 
     async def open(self, folder: Path) -> list[tuple[Loaded, str]]:
         """Load every flow; give those with findings and their file. Flows with errors are not served."""
+        texts = {path.as_posix(): path.read_bytes() for path in flow_files(folder)}
+        flows = [load(file, text, self._types) for file, text in texts.items()]
+        twice = {finding.span.file: finding for finding in duplicate_flows(flows)}
         found: list[tuple[Loaded, str]] = []
-        for path in flow_files(folder):
-            text = path.read_bytes()
-            loaded = load(path.as_posix(), text, self._types)
-            flow = loaded.flow
-            if flow is not None and flow.name in self.programs:
-                loaded = Loaded(None, (*loaded.diagnostics, _twice(flow, self.programs[flow.name].flow)), loaded.lines)
-                flow = None
+        for loaded in flows:
+            if loaded.file in twice:
+                loaded = replace(loaded, flow=None, diagnostics=(*loaded.diagnostics, twice[loaded.file]))
             if loaded.diagnostics:
-                found.append((loaded, path.as_posix()))
+                found.append((loaded, loaded.file))
+            flow = loaded.flow
             if flow is not None:
                 compile_templates(flow)
                 self.programs[flow.name] = self._revisions[flow.revision] = Program(flow)
                 # The name of the file goes with the text: prompts from files stand beside it.
-                await self._store.keep_flow(flow.revision, flow.file, text.decode("utf-8-sig"))
+                await self._store.keep_flow(flow.revision, flow.file, texts[flow.file].decode("utf-8-sig"))
         return found
 
     async def named(self, name: str) -> Program | None:
@@ -64,6 +64,7 @@ class FlowFolder:
         flow = load(kept[0], kept[1], self._types).flow
         if flow is None:
             return None
+        compile_templates(flow)
         self._revisions[revision] = Program(flow)
         return self._revisions[revision]
 
@@ -73,16 +74,6 @@ def flow_files(folder: Path) -> Iterator[Path]:
     for path in sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yml")]):
         if not path.name.endswith((".test.yaml", ".test.yml")):
             yield path
-
-
-def _twice(flow: Flow, first: Flow) -> Diagnostic:
-    return Diagnostic(
-        "duplicate-flow",
-        f'the flow "{flow.name}" is in {first.file} as well',
-        Span(flow.file, 1, 1, 1, 1),
-        about=flow.name,
-        help="rename one of the two",
-    )
 
 
 def load_recordings(flow: Flow) -> dict[str, bytes]:

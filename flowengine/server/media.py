@@ -91,7 +91,9 @@ class MediaSocket:
             if isinstance(admission, StreamToken):
                 await self._calls.no_start(admission.call)
         except RemoteError as error:
-            log.warning("a stream of %s was refused: %s", dialect.name, error)
+            # A stream by hand names its flow and arguments itself: what it names wrongly is the user's to mend.
+            level = logging.WARNING if isinstance(admission, StreamToken) else logging.ERROR
+            log.log(level, "a stream of %s was refused: %s", dialect.name, error)
             self._calls.engine.counts["stream.refused"] += 1
         finally:
             self._waiting -= 1
