@@ -87,6 +87,8 @@ WRONG = [
     (("--script", "FLOW"), "test.yaml:"),
     (("--carrier", "nobody"), "nobody"),
     (("--delay", "soon"), "soon"),
+    (("--keys", "1x"), "--keys takes 0123456789*#ABCD and blanks, not x"),
+    (("--say", "nowhere.wav"), "nowhere.wav"),
 ]
 
 
@@ -95,3 +97,11 @@ def test_wrong_usage_is_2_and_says_what(flow: Path, arguments: tuple[str, ...], 
     result = call(*(str(flow) if one == "FLOW" else one for one in arguments))
     assert result.exit_code == 2, result.output
     assert says in result.stderr
+
+
+def test_a_flow_with_a_mistake_is_told_in_its_own_file(flow: Path) -> None:
+    flow.write_text(FLOW.replace("goto: bye}", "goto: bey}"))
+    result = call(str(flow))
+    assert result.exit_code == 1
+    assert f"{flow}:5:" in result.stderr
+    assert 'did you mean "bye"?' in result.stderr
