@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flowengine.flow.diagnostics import Report
 from flowengine.flow.kinds import Field, Fields, Flag, Reading, Schema, Shaped, Text
-from flowengine.flow.model import Branch, Flow, Node, Prompt
 from flowengine.flow.source import Mapping, Value
-from flowengine.runtime.node import Context, NodeEvent, PromptOver
+from flowengine.runtime.node import AsksNothing, Context, NodeEvent, PromptOver
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +17,12 @@ class HangupSpec:
     interruptible: bool = False
 
 
-class Hangup:
+class Hangup(AsksNothing):
     """Says goodbye and ends the call; the goodbye is heard before the line is cut."""
 
     key = "hangup"
     about = "Ends the call after its words were heard."
     timed = False
-    asks = False
     pauses = True
     keeps_keys = True
     fields = (
@@ -49,13 +46,6 @@ class Hangup:
         """It leads nowhere."""
         return ()
 
-    def branches(self, spec: HangupSpec) -> tuple[Branch, ...]:
-        """There are none."""
-        return ()
-
-    def check(self, node: Node, flow: Flow, report: Report) -> None:
-        """There is nothing beyond the schema."""
-
     def enter(self, ctx: Context) -> None:
         """Say goodbye."""
         spec: HangupSpec = ctx.node.spec
@@ -71,18 +61,6 @@ class Hangup:
                 if spec.reason:
                     ctx.note("reason", text=spec.reason)
                 ctx.hang_up()
-
-    def question(self, ctx: Context) -> Prompt | None:
-        """Nothing is asked."""
-        return None
-
-    def cutting_keys(self, ctx: Context) -> str:
-        """No key is taken."""
-        return ""
-
-    def gives_up(self, ctx: Context) -> bool:
-        """It can not fail."""
-        return False
 
 
 NODE = Hangup()

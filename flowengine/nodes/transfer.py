@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flowengine.flow.diagnostics import Report
 from flowengine.flow.expressions import Template
 from flowengine.flow.kinds import Choice, Duration, Field, Fields, ListOf, Reading, Schema, Shaped, Words
-from flowengine.flow.model import Branch, Flow, Node, Prompt
 from flowengine.flow.source import Mapping, Value
-from flowengine.runtime.node import Context, NodeEvent, PromptOver, Transferred
+from flowengine.runtime.node import AsksNothing, Context, NodeEvent, PromptOver, Transferred
 
 OUTCOMES = ("ended", "busy", "noanswer", "declined", "failed")
 _TO = Shaped("must be a number or a list of numbers", scalar=Words(), sequence=ListOf(Words(), 1))
@@ -26,13 +24,12 @@ class TransferSpec:
     max: float | None = 7200.0
 
 
-class Transfer:
+class Transfer(AsksNothing):
     """Says its words, then the carrier dials. A blind transfer is the last that we hear of the call."""
 
     key = "transfer"
     about = "Hands the caller over to a number or SIP address."
     timed = False
-    asks = False
     pauses = True
     keeps_keys = False
     fields = (
@@ -63,13 +60,6 @@ class Transfer:
         """Give how a dial can end; a blind transfer leads nowhere."""
         return () if spec.mode == "blind" else OUTCOMES
 
-    def branches(self, spec: TransferSpec) -> tuple[Branch, ...]:
-        """There are none."""
-        return ()
-
-    def check(self, node: Node, flow: Flow, report: Report) -> None:
-        """There is nothing beyond the schema."""
-
     def enter(self, ctx: Context) -> None:
         """Announce it; keys do not cut that, for nothing could take them."""
         ctx.speak(cuttable=False)
@@ -92,18 +82,6 @@ class Transfer:
         caller_id = spec.caller_id.text(scope).strip() if spec.caller_id else None
         ctx.local["tried"] = index + 1
         ctx.transfer(number, spec.mode, spec.ring, caller_id, spec.max)
-
-    def question(self, ctx: Context) -> Prompt | None:
-        """Nothing is asked."""
-        return None
-
-    def cutting_keys(self, ctx: Context) -> str:
-        """No key is taken."""
-        return ""
-
-    def gives_up(self, ctx: Context) -> bool:
-        """It can not fail for want of input."""
-        return False
 
 
 NODE = Transfer()

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from flowengine.flow.model import Assignment, Command, Node, NodeType, Prompt
+from flowengine.flow.diagnostics import Report
+from flowengine.flow.model import Assignment, Branch, Command, Flow, Node, NodeType, Prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,3 +136,28 @@ class RunningNode(NodeType, Protocol):
 
     def gives_up(self, ctx: Context) -> bool:
         """Take the last failure in a way of its own instead of `toomany`; False for none."""
+
+
+class AsksNothing:
+    """What node types that ask the caller nothing have in common."""
+
+    asks = False
+
+    def branches(self, spec: Any) -> tuple[Branch, ...]:
+        """Give no outcome a target of its own."""
+        return ()
+
+    def check(self, node: Node, flow: Flow, report: Report) -> None:
+        """Find nothing beyond the schema."""
+
+    def question(self, ctx: Context) -> Prompt | None:
+        """Ask nothing again: there are no failures."""
+        return None
+
+    def cutting_keys(self, ctx: Context) -> str:
+        """Take no key."""
+        return ""
+
+    def gives_up(self, ctx: Context) -> bool:
+        """Never fail for want of input."""
+        return False
