@@ -134,12 +134,15 @@ class Interpreter(Journey):
     def _follow(self, *, cut: bool = False) -> None:
         """Do what follows the prompt that is over."""
         then, self.state.then = self.state.then, []
-        self.state.handling = None
         what = then[0] if then else "listen"
+        if what != "node" or not (self.state.handling or "").startswith("error"):
+            self.state.handling = None
         if what == "listen":
             self.listen()
         elif what == "node":
+            # After an error's handler still under it: to go on with what failed and fail again would go round for ever.
             self._type.handle(PromptOver(cut), self)
+            self.state.handling = None
         elif what == "goto":
             self._go(then[1], digression=True)
         elif what == "hang_up":

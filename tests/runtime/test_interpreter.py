@@ -955,3 +955,21 @@ def test_restore_of_a_snapshot_behaves_as_the_state(keys: str) -> None:
     ):
         assert other.handle(event) == talk.it.handle(event)
     assert other.snapshot() == talk.it.snapshot()
+
+
+@pytest.mark.parametrize("said", ["", "say: That failed., "])
+def test_case_29_an_error_that_is_handled_without_a_goto_does_not_go_round(said: str) -> None:
+    """The step would go on where it was, which is what failed: the second time is the engine's default."""
+    talk = Talk(
+        f"""
+vars: {{nothing: int, total: {{type: int, default: 0}}}}
+catch: {{error: {{{said}set: {{total: 1}}}}}}
+nodes:
+  a: {{say: Now., set: {{total: "{{{{ total + nothing }}}}"}}, goto: end}}
+"""
+    )
+    while talk.prompt is not None and len(talk.said) < 9:
+        talk.hear()
+    apology = "I am sorry, something went wrong. Please call again later. Goodbye."
+    assert talk.said == ["Now.", *(["That failed."] if said else []), apology]
+    assert talk.ended() == "flow.error"
