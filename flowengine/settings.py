@@ -130,6 +130,11 @@ class Settings:
                 "server.public_url is empty: beyond loopback the address that carriers use must be set, "
                 "in flowengine.yaml or as FLOWENGINE_SERVER__PUBLIC_URL"
             )
+        return self.local_url
+
+    @property
+    def local_url(self) -> str:
+        """Give the address on which the server listens."""
         host = f"[{self.server.host}]" if ":" in self.server.host else self.server.host
         return f"http://{host}:{self.server.port}"
 

@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,9 +32,10 @@ class LocalServer:
 
 
 @asynccontextmanager
-async def local_server(flows: Path) -> AsyncIterator[LocalServer]:
+async def local_server(flows: Path, settings: Mapping[str, str] | None = None) -> AsyncIterator[LocalServer]:
     """Start a server on a free port with the flows of a folder, or with one flow; stop it at the end.
 
+    ``settings`` (by ``SECTION__KEY``) win over those that it is given here, so that two servers may share a store.
     Raises ``EnvironmentProblem`` when it does not start, with what it said.
     """
     with tempfile.TemporaryDirectory(prefix="flowengine-") as name:
@@ -50,6 +51,7 @@ async def local_server(flows: Path) -> AsyncIterator[LocalServer]:
             wanted[f"CARRIERS__{carrier.upper()}__TOKEN"] = token
             wanted[f"CARRIERS__{carrier.upper()}__SIGNATURES"] = "required"
         command = [sys.executable, "-m", "flowengine", "serve", str(served), "--port", "0"]
+        wanted.update(settings or {})
         log = folder / "server.log"
         with log.open("wb") as errors:
             process = await asyncio.create_subprocess_exec(

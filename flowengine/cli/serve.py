@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def command(ctx: click.Context, flows: str | None, file: str | None, host: str | None, port: int | None) -> None:
     """Answer calls with the flows of a folder (default: flows/).
 
-    Prints the server's address to standard output when calls are taken. SIGTERM ends it: no new calls are taken,
+    Prints the address that it listens on to standard output when calls are taken. SIGTERM ends it: no new calls are taken,
     those under way may end within `server.drain`.
 
     \b
@@ -87,7 +87,7 @@ async def _serve(settings: Settings, raw: socket.socket) -> bool:
             click.echo(render.full(findings, lines, colour=sys.stderr.isatty()), err=True)
         if any(d.severity is Severity.ERROR for d in findings):
             return False
-        await serve(application, raw, lambda: click.echo(settings.public_url))
+        await serve(application, raw, lambda: click.echo(settings.local_url))
     finally:
         await store.aclose()
     return True
