@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from pathlib import Path
 
 from flowengine.errors import EnvironmentProblem
@@ -19,5 +21,25 @@ def write(path: Path, text: str) -> None:
     """Write a text file; raises ``EnvironmentProblem`` where the machine does not allow it."""
     try:
         path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise EnvironmentProblem(f"can not write {path}: {error.strerror}") from error
+
+
+def replace(path: Path, data: bytes) -> None:
+    """Write a file as a whole or not at all, with the mode that it had; a link stays a link to the file."""
+    target = path.resolve()
+    try:
+        mode = target.stat().st_mode & 0o7777
+        number, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        try:
+            with os.fdopen(number, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).chmod(mode)
+            Path(name).replace(target)
+        except OSError:
+            Path(name).unlink(missing_ok=True)
+            raise
     except OSError as error:
         raise EnvironmentProblem(f"can not write {path}: {error.strerror}") from error

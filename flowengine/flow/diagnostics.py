@@ -51,7 +51,7 @@ class Diagnostic:
     """One finding.
 
     ``code`` is kebab-case and stable, ``about`` the offending word as written (or the missing one), ``message`` the
-    headline, ``help`` the way out, ``fix`` the line as it should read where that is certain.
+    headline, ``help`` the way out, ``fix`` the whole line at ``span.line`` as it should read, where that is certain.
     """
 
     code: str

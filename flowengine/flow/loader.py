@@ -32,7 +32,8 @@ _YAML_BOOLEANS = frozenset({"yes", "no", "on", "off", "y", "n"})
 class Loaded:
     """The outcome of a load: a flow when there is no error, and everything that was found.
 
-    ``name`` is where the file writes the flow's name, also when the flow has errors.
+    ``name`` is where the file writes the flow's name, also when the flow has errors; ``readable`` says that the text
+    is a YAML mapping, whatever it holds.
     """
 
     flow: Flow | None
@@ -40,6 +41,7 @@ class Loaded:
     lines: tuple[str, ...]
     file: str = ""
     name: Scalar | None = None
+    readable: bool = False
 
 
 def load(file: str, data: bytes | str, types: Mapping[str, NodeType]) -> Loaded:
@@ -54,7 +56,8 @@ def load(file: str, data: bytes | str, types: Mapping[str, NodeType]) -> Loaded:
         report.error("not-a-flow", "there is no flow in this file", start, help="begin with `flow: NAME`")
     written = parsed.root.get("flow") if isinstance(parsed.root, MappingValue) else None
     name = written if isinstance(written, Scalar) and written.text else None
-    return Loaded(None if report.failed else flow, tuple(report.sorted()), parsed.lines, file, name)
+    readable = isinstance(parsed.root, MappingValue)
+    return Loaded(None if report.failed else flow, tuple(report.sorted()), parsed.lines, file, name, readable)
 
 
 def duplicate_flows(flows: Iterable[Loaded]) -> list[Diagnostic]:

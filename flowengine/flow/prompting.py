@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from flowengine.flow.finding import quoted
 from flowengine.flow.kinds import (
     SCALARS,
     Duration,
@@ -46,15 +47,35 @@ class PromptKind(Kind):
 
 
 def _split_by_comma(value: Sequence, reading: Reading) -> None:
-    for item in value.items[1:]:
-        if isinstance(item, Scalar) and item.plain and item.text[:1].islower():
+    # Every part of one text has the same remedy: from its first word to its last, in quotes.
+    texts: list[list[Value]] = []
+    for item in value.items:
+        if texts and _second_half(item):
+            texts[-1].append(item)
+        else:
+            texts.append([item])
+    for parts in texts:
+        for item in parts[1:]:
             reading.report.error(
                 "comma-splits-text",
                 "a comma inside [ ] ends a text; this looks like its second half",
                 item.span,
-                about=item.text,
-                help="put each text in quotes",
+                about=item.text if isinstance(item, Scalar) else "",
+                help="put the whole text in quotes",
+                fix=_joined(parts[0], parts[-1], reading),
             )
+
+
+def _second_half(item: Value) -> bool:
+    return isinstance(item, Scalar) and item.plain and item.text[:1].islower()
+
+
+def _joined(first: Value, last: Value, reading: Reading) -> str | None:
+    if not isinstance(first, Scalar) or not first.plain or first.span.line != last.span.end_line:
+        return None
+    line = reading.lines[first.span.line - 1]
+    start, end = first.span.column - 1, last.span.end_column - 1
+    return line[:start] + quoted(line[start:end]) + line[end:]
 
 
 SEGMENT_FIELDS = (

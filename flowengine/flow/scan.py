@@ -117,9 +117,9 @@ class Scan:
             yield from FlowScan(self, name).findings(column)
         elif re.match(r"[|>]\s*[^\s#0-9+-]", text[column:]):
             message = f"a text after `{first}` begins on the next line"
-            body = text[column + 1 :].strip()
+            body = re.split(r"\s{2,}#", text[column + 1 :])[0].strip()
             help_ = "put it on the next line, further in, or in quotes"
-            fix = text[:column] + quoted(body)
+            fix = text[:column] + quoted(body) + text[text.index(body, column) + len(body) :]
             yield self._found("unquoted-text", message, column, column + 1, help_, about=first, fix=fix)
         elif first in "@`%" or re.match(r"[&*](\s|$)", text[column:]):
             yield self._quote_it(text, column, f'a text can not begin with "{first}"', first)
@@ -163,7 +163,7 @@ class Scan:
                 close + 1,
                 "put the whole text in one pair of quotes, of a kind that it does not contain",
                 about=mark,
-                fix=text[:column] + other + body + other,
+                fix=text[:column] + other + body + other + text[column + len(whole) :],
             )
 
     def _closes_later(self, mark: str) -> bool:

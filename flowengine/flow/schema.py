@@ -14,7 +14,7 @@ from flowengine.flow.diagnostics import Report, Span, did_you_mean, one_of
 from flowengine.flow.finding import quoted
 from flowengine.flow.kinds import Schema, described
 from flowengine.flow.model import RESERVED, NodeType
-from flowengine.flow.source import Document, Scalar, Value, find
+from flowengine.flow.source import Document, Entry, Scalar, Value, find
 from flowengine.flow.source import Mapping as MappingValue
 from flowengine.flow.validator import Misfit, Path, Validator
 
@@ -84,7 +84,7 @@ class Checker:
             if place is None or (inside and not inside.contains(place.span)):
                 continue
             if misfit.keyword == "additionalProperties":
-                _unknown_fields(misfit, place, report)
+                _unknown_fields(misfit, parsed, place, report)
             elif misfit.keyword == "propertyNames":
                 _bad_name(misfit, place, report)
             elif misfit.keyword == "required":
@@ -94,7 +94,7 @@ class Checker:
                 _wrong_value(misfit, parsed, place, report)
 
 
-def _unknown_fields(misfit: Misfit, place: Value, report: Report) -> None:
+def _unknown_fields(misfit: Misfit, parsed: Document, place: Value, report: Report) -> None:
     known = list(misfit.schema.get("properties", {}))
     if not isinstance(place, MappingValue):
         return
@@ -109,7 +109,7 @@ def _unknown_fields(misfit: Misfit, place: Value, report: Report) -> None:
         ):
             continue
         if " " in key and entry.key.plain and not place.flow:
-            _text_as_key(entry.key, entry.value, report)
+            _text_as_key(parsed, place, entry, report)
             continue
         near = did_you_mean(key, known)
         types = misfit.schema.get("x-types", [])
@@ -117,16 +117,28 @@ def _unknown_fields(misfit: Misfit, place: Value, report: Report) -> None:
         report.error("unknown-field", f'unknown field "{key}" {where}', entry.key.span, about=key, help=near or listed)
 
 
-def _text_as_key(key: Scalar, value: Value, report: Report) -> None:
+def _text_as_key(parsed: Document, place: MappingValue, entry: Entry, report: Report) -> None:
+    key, value = entry.key, entry.value
     span = Span(key.span.file, key.span.end_line, key.span.end_column, key.span.end_line, key.span.end_column + 1)
     text = f"{key.text}: {value.text}".strip() if isinstance(value, Scalar) else key.text
+    line = parsed.lines[key.span.line - 1]
+    fix = None
+    # An item of a list can be nothing else; as a field of a node the key may be what is wrong.
+    if len(place.entries) == 1 and line[: key.span.column - 1].rstrip().endswith("-") and _in_line(key, value):
+        start, end = key.span.column - 1, value.span.end_column - 1
+        fix = line[:start] + quoted(line[start:end].rstrip()) + line[end:]
     report.error(
         "unquoted-text",
         "a text with `: ` in it needs quotes",
         span,
         about=":",
         help=f"put the text in quotes: {quoted(text)}",
+        fix=fix,
     )
+
+
+def _in_line(key: Scalar, value: Value) -> bool:
+    return isinstance(value, Scalar) and bool(value.text) and value.plain and key.span.line == value.span.end_line
 
 
 def _where(path: Path) -> str:
@@ -151,7 +163,7 @@ def _wrong_value(misfit: Misfit, parsed: Document, place: Value, report: Report)
         return
     schema = misfit.schema
     about = getattr(place, "text", "")
-    sentence, help_ = schema.get("errorMessage"), ""
+    sentence, help_, fix = schema.get("errorMessage"), "", None
     if misfit.keyword == "enum":
         words = [_word(value) for value in schema["enum"]]
         sentence = sentence or f"must be {one_of(words)}"
@@ -159,11 +171,14 @@ def _wrong_value(misfit: Misfit, parsed: Document, place: Value, report: Report)
     elif not sentence:
         sentence = "must not be empty" if misfit.keyword.startswith("min") else "does not fit here"
     if about.lower() in _SPOKEN_BOOLEANS and ("boolean" in schema.get("type", ()) or True in schema.get("enum", ())):
-        help_ = f"write {_SPOKEN_BOOLEANS[about.lower()]}"
+        word = _SPOKEN_BOOLEANS[about.lower()]
+        help_ = f"write {word}"
+        line = parsed.lines[place.span.line - 1]
+        fix = line[: place.span.column - 1] + word + line[place.span.end_column - 1 :]
     elif schema.get("pattern") == kinds.DURATION and re.match(r"[0-9.]+$", about):
         help_ = f"write {about}s for seconds"
     span = place.span if about else _key_span(misfit.path, parsed, place)
-    report.error("wrong-value", f"`{field}` {sentence}", span, about=about or field, help=help_)
+    report.error("wrong-value", f"`{field}` {sentence}", span, about=about or field, help=help_, fix=fix)
 
 
 def _comment_instead(place: Value, report: Report) -> bool:

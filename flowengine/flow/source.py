@@ -226,6 +226,7 @@ class _Builder:
                     Span(self.file, number, column + 1, number, column + 2),
                     about="\\t",
                     help="use spaces",
+                    fix=f"{self.lines[number - 1][:column]} {self.lines[number - 1][column + 1 :]}",
                 )
 
     def _comment_after(self, text: str, value: object, span: Span) -> None:
@@ -249,14 +250,14 @@ class _Builder:
     def _comment_instead(self, line: str, column: int, number: int) -> None:
         key = re.search(r"([a-z_]+):\s*\Z", line[:column])
         keys = bool(key and key[1] in KEY_FIELDS)
-        rest = quoted(line[column:].rstrip())
         self.report.error(
             "comment-not-value",
             "there is no value here: YAML takes `#` and what follows for a comment",
             Span(self.file, number, column + 1, number, len(line.rstrip()) + 1),
             about="#",
             help='write hash or "#"' if keys else "put a text in quotes; an empty value is written null",
-            fix=line[:column] + ("hash" if keys and rest == '"#"' else rest),
+            # A text behind the `#` may be meant as what it is now, a comment.
+            fix=f"{line[:column]}hash" if keys and line[column:].rstrip() == "#" else None,
         )
 
     def _sequence(self, event: Any, span: Span, depth: int) -> Sequence:
@@ -314,7 +315,7 @@ class _Builder:
         if glued:
             self._no_space(line, key.span, glued[1])
             return
-        fix = syntax.requote(line, key.span.column - 1)
+        fix = syntax.requote(line, key.span.column - 1) if key.span.line == key.span.end_line else None
         if fix is not None and any(d.code == "comma-splits-text" and d.fix == fix for d in self.report.diagnostics):
             return  # a second comma of the same text
         self.report.error(

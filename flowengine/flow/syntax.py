@@ -8,7 +8,9 @@ quotes, …), each of which is illegal wherever it stands. The first one at or a
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+
+import yaml
 
 from flowengine.flow.diagnostics import Report, Span
 from flowengine.flow.finding import Finding, in_brackets, opens_block, parent_indent, quoted, template
@@ -27,7 +29,26 @@ def at(file: str, lines: Sequence[str], line: int, column: int, length: int = 1)
 
 def check_lines(file: str, lines: Sequence[str], report: Report) -> bool:
     """Report tabs and odd spaces in indentation, which no parser survives; True when there were some."""
-    found = False
+    odd = dict(_odd_indents(lines))
+    mended = _mended(lines, odd) if odd else {}
+    for number, column in odd.items():
+        sign = lines[number][column]
+        code = f"U+{ord(sign):04X}"
+        report.error(
+            "yaml-tab" if sign == "\t" else "yaml-character",
+            "a tab is not allowed in the indentation"
+            if sign == "\t"
+            else f"the character {code} is not allowed in the indentation",
+            at(file, lines, number, column),
+            about="\\t" if sign == "\t" else code,
+            help="use spaces",
+            fix=mended.get(number),
+        )
+    return bool(odd)
+
+
+def _odd_indents(lines: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Give line and column, from 0, of the first tab or odd space of each indentation that has one."""
     block: int | None = None
     for number, line in enumerate(lines):
         stripped = line.lstrip(" \t")
@@ -38,30 +59,45 @@ def check_lines(file: str, lines: Sequence[str], report: Report) -> bool:
             block = None
         odd = re.match(r" *([^\S \t])", line)
         if odd:
-            found = True
-            code = f"U+{ord(odd[1]):04X}"
-            report.error(
-                "yaml-character",
-                f"the character {code} is not allowed in the indentation",
-                at(file, lines, number, odd.start(1)),
-                about=code,
-                help="use spaces",
-                fix=re.sub(r"^\s+", lambda m: " " * len(m[0]), line),
-            )
+            yield number, odd.start(1)
         elif "\t" in line[:indent] and stripped and not stripped.startswith("#"):
-            column = line.index("\t")
-            found = True
-            report.error(
-                "yaml-tab",
-                "a tab is not allowed in the indentation",
-                at(file, lines, number, column),
-                about="\\t",
-                help="use spaces",
-                fix=line[:indent].replace("\t", "  ") + stripped,
-            )
+            yield number, line.index("\t")
         if opens_block(stripped):
             block = parent_indent(line)
-    return found
+
+
+def _mended(lines: Sequence[str], odd: Collection[int]) -> dict[int, str]:
+    """Give the odd lines with spaces, by the first width of a tab with which all lines fit each other."""
+    for width in (2, 4, 8):
+        mended = {number: _spaced(lines[number], width) for number in odd}
+        whole = [mended.get(number, line) for number, line in enumerate(lines)]
+        if _fits(whole, odd):
+            return mended
+    return {}
+
+
+def _spaced(line: str, width: int) -> str:
+    stripped = line.lstrip()
+    return re.sub(r"[^\t]", " ", line[: len(line) - len(stripped)]).expandtabs(width) + stripped
+
+
+def _fits(lines: Sequence[str], odd: Collection[int]) -> bool:
+    """Say whether this is YAML in which what follows a bare `key:` stands further in, where an odd line has a part."""
+    above, last = "", -1
+    for number, line in enumerate(lines):
+        stripped = line.strip()
+        if not stripped or stripped.startswith("#"):
+            continue
+        opens = above.rstrip().endswith(":") and not stripped.startswith("-") and (number in odd or last in odd)
+        if opens and len(line) - len(line.lstrip()) <= parent_indent(above):
+            return False
+        above, last = line, number
+    try:
+        for _ in yaml.parse("\n".join(lines), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+            pass
+    except yaml.YAMLError:
+        return False
+    return True
 
 
 def explain(file: str, lines: Sequence[str], line: int, column: int, problem: str, report: Report) -> None:

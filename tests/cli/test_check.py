@@ -168,3 +168,80 @@ def test_no_vendor_sdk_is_imported() -> None:
         check=False,
     )
     assert run.returncode == 0, run.stderr
+
+
+STARS = (
+    b"flow: s\nversion: 1\nnodes:\n  hello:\n    say: Note: press star.  # said\n    menu:\n"
+    b"      - {key: *, goto: end}\n"
+)
+
+
+def test_fix_mends_the_file_says_so_and_keeps_its_mode(flows: Path) -> None:
+    path = flows / "a.yaml"
+    path.write_bytes(STARS.replace(b"\n", b"\r\n"))
+    path.chmod(0o640)
+    result = check("--fix", "flows/a.yaml")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr.startswith("Fixed 2 findings in flows/a.yaml; 0 remain.\nflows/a.yaml: ok (s, 1 node")
+    assert path.read_bytes() == (
+        b'flow: s\nversion: 1\nnodes:\n  hello:\n    say: "Note: press star."  # said\n    menu:\n'
+        b"      - {key: star, goto: end}\n"
+    ).replace(b"\n", b"\r\n")
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert sorted(p.name for p in flows.iterdir()) == ["a.test.yaml", "a.yaml", "deep"]
+
+
+def test_what_can_not_be_fixed_remains_and_decides_the_exit_code(flows: Path) -> None:
+    (flows / "a.yaml").write_bytes(STARS.replace(b"goto: end", b"goto: ende"))
+    result = check("--fix", "--output-format", "concise", "flows/a.yaml")
+    assert result.exit_code == 1
+    assert "Fixed 2 findings in flows/a.yaml; 1 remains." in result.stderr
+    assert "error[unknown-node]" in result.stdout
+
+
+def test_a_file_with_nothing_to_fix_is_not_written(flows: Path) -> None:
+    (flows / "a.yaml").write_text(WARN)
+    before = [path.stat() for path in sorted(flows.rglob("*.y*ml"))]
+    assert check("--fix").exit_code == 0
+    after = [path.stat() for path in sorted(flows.rglob("*.y*ml"))]
+    assert [(s.st_mtime_ns, s.st_ino) for s in after] == [(s.st_mtime_ns, s.st_ino) for s in before]
+
+
+def test_a_link_stays_a_link(flows: Path) -> None:
+    (flows / "real.txt").write_bytes(STARS)
+    (flows / "link.yaml").symlink_to("real.txt")
+    assert check("--fix", "flows/link.yaml").exit_code == 0
+    assert (flows / "link.yaml").is_symlink()
+    assert b"star," in (flows / "real.txt").read_bytes()
+
+
+@pytest.mark.parametrize("data", [STARS, b"flow: x\n", b"\xff\xfe", b""])
+def test_fix_of_standard_input_prints_the_text_and_nothing_else_there(data: bytes) -> None:
+    result = check("--fix", "-", stdin=data)
+    fixed = data.replace(b"*", b"star").replace(b"Note: press star.", b'"Note: press star."')
+    assert result.stdout_bytes == fixed
+    assert result.exit_code == (0 if data == STARS else 1)
+    assert ("--> <stdin>:1:1" in result.stderr) is (data != STARS)
+
+
+def test_a_folder_that_takes_no_file_is_the_environment(flows: Path) -> None:
+    (flows / ("n" * 248 + ".yaml")).write_bytes(STARS)
+    result = check("--fix")
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert "can not write flows/nnn" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("form", "beginning"),
+    [
+        ("github", "::error file=flows/a.yaml,line=1,endLine=1,col=1,endColumn=1,title=missing-field::`version`"),
+        ("sarif", '{\n  "$schema": "https://json.schemastore.org/sarif-2.1.0.json",\n'),
+        ("junit", '<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="flowengine check" tests="3" failures="2"'),
+    ],
+)
+def test_the_formats_of_other_tools(flows: Path, form: str, beginning: str) -> None:
+    (flows / "a.yaml").write_text("flow: x\n")
+    result = check("--output-format", form)
+    assert result.exit_code == 1
+    assert result.stdout.startswith(beginning)
+    assert "Found 2 errors in 1 file." in result.stderr
