@@ -11,6 +11,7 @@ from urllib.parse import quote
 from xml.sax.saxutils import escape, quoteattr
 
 from flowengine.flow.diagnostics import Diagnostic, Severity, Span
+from flowengine.flow.explanations import EXPLANATIONS
 
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 # What XML 1.0 can not hold in any spelling.
@@ -54,7 +55,7 @@ def sarif(diagnostics: Iterable[Diagnostic], sources: Mapping[str, Sequence[str]
     driver = {
         "name": "flowengine",
         "semanticVersion": version,
-        "rules": [{"id": code} for code in rules],
+        "rules": [_rule(code) for code in rules],
     }
     run = {
         "tool": {"driver": driver},
@@ -62,6 +63,18 @@ def sarif(diagnostics: Iterable[Diagnostic], sources: Mapping[str, Sequence[str]
         "results": [_result(d, rules.index(d.code), sources.get(d.span.file, ())) for d in listed],
     }
     return json.dumps({"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
+
+
+def _rule(code: str) -> dict[str, Any]:
+    one = EXPLANATIONS.get(code)
+    if one is None:  # a plugin's own
+        return {"id": code}
+    return {
+        "id": code,
+        "shortDescription": {"text": one.headline},
+        "fullDescription": {"text": one.why},
+        "help": {"text": one.text()},
+    }
 
 
 def _result(d: Diagnostic, rule: int, lines: Sequence[str]) -> dict[str, Any]:

@@ -15,11 +15,11 @@ def names() -> list[str]:
 
 
 def test_every_command_is_found_by_its_module() -> None:
-    assert {"check", "graph", "schema"} <= set(names())
+    assert {"check", "explain", "graph", "schema"} <= set(names())
     assert not [name for name in names() if name.startswith("_") or name == "main"]
 
 
-@pytest.mark.parametrize("name", ["check", "graph", "schema"])
+@pytest.mark.parametrize("name", ["check", "explain", "graph", "schema"])
 def test_each_command_explains_itself_with_an_example(name: str) -> None:
     result = CliRunner().invoke(main, [name, "--help"])
     assert result.exit_code == 0

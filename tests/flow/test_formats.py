@@ -59,6 +59,9 @@ def test_sarif_names_rule_level_region_relation_and_fix() -> None:
     run = sarif(ODD, WARNING, ODD)
     assert [rule["id"] for rule in run["tool"]["driver"]["rules"]] == ["wrong-value", "unused-goto"]
     assert run["tool"]["driver"]["semanticVersion"] == "1.2.3"
+    explained = run["tool"]["driver"]["rules"][1]
+    assert explained["shortDescription"]["text"] == "a `goto` that is never taken"
+    assert "Remedy: delete it" in explained["help"]["text"]
     first, second, third = run["results"]
     assert [(r["ruleId"], r["ruleIndex"], r["level"]) for r in (first, second, third)] == [
         ("wrong-value", 0, "error"),
@@ -80,6 +83,11 @@ def test_sarif_names_rule_level_region_relation_and_fix() -> None:
         }
     ]
     assert "fixes" not in second
+
+
+def test_a_code_of_a_plugin_is_a_rule_without_words() -> None:
+    own = Diagnostic("shop-closed", "the shop is closed", Span("f.yaml", 1, 1, 1, 2))
+    assert sarif(own)["tool"]["driver"]["rules"] == [{"id": "shop-closed"}]
 
 
 def test_sarif_of_nothing_is_a_run_without_results() -> None:
