@@ -186,6 +186,9 @@ class Calls:
             interpreter = Interpreter.restore(program, self.engine.env, call.snapshot, at)
             events = [fact.StreamResumed(at)]
             outcome = (call.pending or {}).get("outcome")
+            if outcome is None and interpreter.transferring:
+                # A process that died between asking for a transfer and noting it: nobody dials, and nobody would speak.
+                outcome = "failed"
             if outcome is not None:
                 events.append(fact.TransferFinished(at, outcome))
         session = CallSession(self.engine, dialect, transport, call, interpreter, clock, started.stream_id)

@@ -91,6 +91,8 @@ class CallSession:
         self._outbox = Outbox(transport, clock)
         self._closed: int | None = None
         self._stopped = False  # its end is known by other means than the close of the socket
+        self._dropped = False
+        self._superseded = False
         self._gone = asyncio.Event()
         self._end: StreamEnd | None = None
         self._group: asyncio.TaskGroup | None = None
@@ -152,8 +154,10 @@ class CallSession:
         if code in (1000, 1001) and not self._dialect.capabilities.stop_event:
             self.put(fact.CallerHungUp(at))
         else:
-            # Without a word: the carrier may come back with the call within 5 s (case 30).
-            self._finish("dropped", None)
+            # Without a word: the carrier may come back with the call within 5 s (case 30). Keys that came before it
+            # may still be in the inbox.
+            self._dropped = True
+            self._wake.set()
 
     # --- the inbox
 
@@ -180,6 +184,8 @@ class CallSession:
                     await self._wake.wait()
                     self._wake.clear()
                     await self._consume()
+                    if self._dropped and self._end is None:
+                        self._finish("dropped", None)
                     self._arm()
                 await self._teardown()
                 for task in list(self._tasks):
@@ -233,16 +239,23 @@ class CallSession:
         elif isinstance(effect, wish.StopPrompt):
             if self.speaking.prompt is not None and self.speaking.prompt.prompt == effect.prompt:
                 self.speaking.stop(self.clock.now(), self.hearing.carrier_time)
-        elif isinstance(effect, wish.Transfer) and self.call.document:
+        elif isinstance(effect, wish.Transfer) and self._asked_to_dial(effect):
             await self._transfer(effect)
         elif isinstance(effect, wish.Transfer):
-            # A stream from a document of the user's own: there is no address on which the carrier would ask us to dial.
             self.put(fact.TransferFinished(self.clock.at(), "failed"))
         elif isinstance(effect, wish.HangUp):
             await self._say_goodbye()
             await self._settle("hangup", effect.reason)
         elif isinstance(effect, wish.EndCall) and self._end is None:
             await self._settle("hangup", effect.reason)
+
+    def _asked_to_dial(self, effect: wish.Transfer) -> bool:
+        """Whether the carrier will ask us what to do next.
+
+        A stream from a document of the user's own has no address for that. One that dropped in this very instant may
+        never come back: the wait for its return ends such a call, not a transfer that nobody asks for.
+        """
+        return bool(self.call.document) and (effect.mode == "blind" or not self._dropped)
 
     async def _transfer(self, effect: wish.Transfer) -> None:
         blind = effect.mode == "blind"
@@ -260,7 +273,7 @@ class CallSession:
         if self._end is not None:
             return
         try:
-            await self._engine.store.change_call(
+            changed = await self._engine.store.change_call(
                 self.call.id,
                 when={"streaming"},
                 streams=self.call.streams,
@@ -272,6 +285,9 @@ class CallSession:
         except RemoteError as error:
             log.error("the store did not take the end of call %s: %s", self.call.id, error)
             self._engine.counts["store.failed"] += 1
+        else:
+            # The call went on with a newer stream: what this one comes to is nobody's end.
+            self._superseded = changed is None
         self._finish(state, reason)
 
     def _finish(self, state: str, reason: str | None) -> None:
@@ -370,6 +386,8 @@ class CallSession:
         task = self._group.create_task(self._guard(work, name), name=f"{self.call.id} {name}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        # A task that is cancelled in the instant of its birth never gets to its work.
+        task.add_done_callback(lambda _: work.close())
         return task
 
     async def _guard(self, work: Coroutine[Any, Any, None], name: str) -> None:
@@ -400,7 +418,7 @@ class CallSession:
 
     async def _close_stream(self) -> None:
         self.speaking.stop(self.clock.now(), self.hearing.carrier_time)
-        stop = self._dialect.encode(Stop(), self._stream_id)
+        stop = None if self._superseded else self._dialect.encode(Stop(), self._stream_id)
         if stop is not None:
             self._outbox.put(stop)
         await self._outbox.flushed()

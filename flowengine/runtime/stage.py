@@ -17,7 +17,7 @@ from flowengine.runtime import keys as keypad
 from flowengine.runtime.node import Context, KeyTaken, RunningNode
 from flowengine.runtime.program import Program
 from flowengine.runtime.prompts import Renderer
-from flowengine.runtime.state import ENDED, State
+from flowengine.runtime.state import ENDED, TRANSFERRING, State
 from flowengine.runtime.turns import IDLE, Turn
 from flowengine.runtime.variables import Variables
 
@@ -64,6 +64,11 @@ class Stage(ABC):
     def ended(self) -> bool:
         """Whether the call is over: nothing that comes now has an effect."""
         return self._state is not None and self._state.phase == ENDED
+
+    @property
+    def transferring(self) -> bool:
+        """Whether the call waits for the outcome of a transfer, without a time limit of its own."""
+        return self._state is not None and self._state.phase == TRANSFERRING
 
     @property
     def node(self) -> Node:

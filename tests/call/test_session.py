@@ -277,6 +277,16 @@ def test_case_30_a_dropped_call_comes_back_to_its_node(
     assert out.record["ended_reason"] == "flow.hangup"
 
 
+@pytest.mark.parametrize("carrier", CARRIERS)
+def test_a_key_just_before_the_socket_drops_still_counts(world: Any, on_virtual_time: Any, carrier: Any) -> None:
+    steps = (WaitAudio(2.5), Keys("1"), Drop("reset", "continue"), ExpectEnd(20))
+    out = run(world, on_virtual_time, *steps, carrier=carrier)
+    assert out.report.failures == []
+    assert [e["digit"] for e in out.events if e["type"] == "DigitPressed"] == ["1"]
+    assert out.record["path"] == ["greet", "main", "first", "first"]
+    assert (out.record["ended_reason"], out.record["streams"]) == ("flow.hangup", 2)
+
+
 def test_the_drain_ends_with_an_apology_and_one_record(world: Any, on_virtual_time: Any) -> None:
     world.flow(FLOW)
 
