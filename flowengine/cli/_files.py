@@ -26,17 +26,21 @@ def write(path: Path, text: str) -> None:
 
 
 def replace(path: Path, data: bytes) -> None:
-    """Write a file as a whole or not at all, with the mode that it had; a link stays a link to the file."""
+    """Write a file as a whole or not at all, with the mode and owner that it had; a link stays a link to the file."""
     target = path.resolve()
+    if not target.is_file():
+        raise EnvironmentProblem(f"can not write {path}: it is no regular file")
     try:
-        mode = target.stat().st_mode & 0o7777
+        before = target.stat()
         number, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         try:
             with os.fdopen(number, "wb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            Path(name).chmod(mode)
+            if os.name == "posix" and os.geteuid() == 0:
+                os.chown(name, before.st_uid, before.st_gid)  # as in a container that mounts its user's folder
+            Path(name).chmod(before.st_mode & 0o7777)
             Path(name).replace(target)
         except OSError:
             Path(name).unlink(missing_ok=True)

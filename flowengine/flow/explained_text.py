@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from flowengine.flow.explanation import Explanation, flow, node
 
-_READERS = "YAML reads it otherwise than a person does, and other tools otherwise than the engine."
-
 TEXT = (
     Explanation(
         "bad-escape",
@@ -158,7 +156,8 @@ TEXT = (
     Explanation(
         "yaml-character",
         "a character that does not show, or that readers take differently",
-        "Control characters, separators and odd spaces come in by pasting. " + _READERS,
+        "Control characters, separators and odd spaces come in by pasting. Editors hide them, and not every reader of "
+        "YAML takes them.",
         "delete it, or write a space; `check --fix` mends the ones in the indentation",
         node("say: Hello\x07.", "goto: end"),
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -213,6 +214,22 @@ def test_a_link_stays_a_link(flows: Path) -> None:
     assert check("--fix", "flows/link.yaml").exit_code == 0
     assert (flows / "link.yaml").is_symlink()
     assert b"star," in (flows / "real.txt").read_bytes()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes are of POSIX")
+def test_what_is_no_regular_file_is_not_replaced(flows: Path) -> None:
+    os.mkfifo(flows / "pipe")
+    with subprocess.Popen(
+        [sys.executable, "-c", "import sys; open('flows/pipe', 'wb').write(sys.stdin.buffer.read())"],
+        stdin=subprocess.PIPE,
+    ) as writer:
+        assert writer.stdin
+        writer.stdin.write(STARS)
+        writer.stdin.close()
+        result = check("--fix", "flows/pipe")
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert "can not write flows/pipe: it is no regular file" in result.stderr
+    assert (flows / "pipe").is_fifo()
 
 
 @pytest.mark.parametrize("data", [STARS, b"flow: x\n", b"\xff\xfe", b""])
