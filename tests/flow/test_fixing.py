@@ -10,6 +10,8 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from flowengine.flow.fixing import fix
 from flowengine.flow.loader import Loaded, load
@@ -98,3 +100,45 @@ def test_a_large_file_is_mended_in_few_readings() -> None:
     data = f"flow: x\nversion: 1\nnodes:\n{nodes}  n300:\n    say: Bye.\n    goto: end\n".encode()
     fixed = fix(data, counting)
     assert (fixed.count, len(fixed.loaded.diagnostics), reads) == (300, 0, 2)
+
+
+PIECES = [
+    '"',
+    "'",
+    "*",
+    "#",
+    " #",
+    "\t",
+    ": ",
+    ", ",
+    "?",
+    "{{",
+    "}",
+    "[",
+    "\r",
+    "\r\n",
+    "\xa0",
+    "no",
+    "- ",
+    "\n",
+    "\ufeff",
+]
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    path=st.sampled_from([*CASES, *GOLDEN]),
+    marks=st.lists(st.tuples(st.floats(0, 1), st.sampled_from(PIECES), st.integers(0, 3)), max_size=5),
+)
+def test_whatever_is_written_a_fix_breaks_nothing(path: Path, marks: list[tuple[float, str, int]]) -> None:
+    text = path.read_bytes().decode("utf-8", "replace")
+    for place, piece, drop in marks:
+        at = int(place * len(text))
+        text = text[:at] + piece + text[at + drop :]
+    data = text.encode()
+    before = loaded(data)
+    fixed = fix(data, loaded, before)
+    assert fix(fixed.data, loaded).data == fixed.data
+    assert fixed.loaded.readable or not before.readable
+    assert len(fixed.data.splitlines()) == len(data.splitlines())
+    assert (fixed.count == 0) is (fixed.data == data)
