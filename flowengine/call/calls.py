@@ -33,6 +33,7 @@ RETURN_WITHIN = 5.0  # a dropped call may come back so long
 MAX_OFFERS = 8  # streams handed out for one call before we take it for a loop
 NOTICE_WITHIN = 2.0  # how long the owner of a stream may need to notice that it is over
 POLL = 0.05
+TRANSFERS = frozenset({"transferring", "dialling"})
 SORRY = "We are sorry, this call can not be taken right now. Please try again later."
 
 
@@ -76,6 +77,7 @@ class Calls:
         self.addresses = addresses
         # Calls with a document of ours that have not opened its stream yet, with the time until which they may.
         self.offered: dict[str, float] = {}
+        self._unasked: dict[str, asyncio.Task[None]] = {}  # transfers for which the carrier has not asked yet
 
     # --- the first document
 
@@ -216,6 +218,8 @@ class Calls:
             del self.engine.sessions[call.id]
         if end.state == "dropped":
             await self._dropped(session)
+        elif end.state == "transferring":
+            self._unasked[call.id] = self.engine.spawn(self._await_request(session), f"await request of {call.id}")
         elif end.reason is not None and await self._owns(call):
             await self._record(call, session.interpreter, end.reason, session)
 
@@ -245,6 +249,15 @@ class Calls:
         call = session.call
         await asyncio.sleep(RETURN_WITHIN)
         gone = await self.engine.store.change_call(call.id, when={"dropped"}, streams=call.streams, state="hangup")
+        if gone is not None:
+            await self._hung_up(call, session.interpreter, session.clock.at(), "caller.hangup", dropped=True)
+
+    async def _await_request(self, session: CallSession) -> None:
+        """A caller who leaves in the instant of a transfer is told of by nobody: the carrier just never asks."""
+        call = session.call
+        await asyncio.sleep(RETURN_WITHIN)
+        self._unasked.pop(call.id, None)
+        gone = await self.engine.store.change_call(call.id, when={"transferring"}, streams=call.streams, state="hangup")
         if gone is not None:
             await self._hung_up(call, session.interpreter, session.clock.at(), "caller.hangup", dropped=True)
 
@@ -298,10 +311,12 @@ class Calls:
         if request.over:
             await self._over(call, request.outcome)
             return HangupNow()
-        if call.state == "transferring" and request.outcome is not None and dial == _dial_number(call):
+        if call.state in TRANSFERS and request.outcome is not None and dial == _dial_number(call):
             return await self._dialled(dialect, call, request.outcome)
+        if call.state == "transferring":
+            call = await self._asked(call)
         # A blind transfer has its record already: the call is over for us, and only now for the carrier.
-        if call.state in ("transferring", "blind") or (call.pending or {}).get("blind"):
+        if call.state in ("dialling", "blind") or (call.pending or {}).get("blind"):
             return self._dial(dialect, call)
         if call.state in ("streaming", "dropped", "answered", "resuming"):
             return await self._resume(dialect, call, {})
@@ -315,10 +330,17 @@ class Calls:
             call = await self.engine.store.load_call(call.id) or call
         return call
 
+    async def _asked(self, call: StoredCall) -> StoredCall:
+        """The carrier takes the dial: from now on it tells how that ends."""
+        if (waiting := self._unasked.pop(call.id, None)) is not None:
+            waiting.cancel()
+        changed = await self.engine.store.change_call(call.id, when={"transferring"}, state="dialling")
+        return changed or await self.engine.store.load_call(call.id) or call
+
     def _dial(self, dialect: Dialect, call: StoredCall) -> Dial:
         pending = call.pending or {}
         action = None
-        if call.state == "transferring":
+        if call.state == "dialling":
             action = self.addresses.go_on(dialect.name, self.signer.call_address(call.id))
             # By its number the end of a dial that is told twice is known from the end of the next one.
             action += f"?dial={number}" if (number := _dial_number(call)) else ""
@@ -340,18 +362,18 @@ class Calls:
             "dial": int(_dial_number(call) or 1) + 1,
         }
         changed = await self.engine.store.change_call(
-            call.id, when={"transferring"}, pending=pending, snapshot=interpreter.snapshot()
+            call.id, when=TRANSFERS, state="dialling", pending=pending, snapshot=interpreter.snapshot()
         )
         return self._dial(dialect, changed) if changed else HangupNow()
 
     async def _resume(self, dialect: Dialect, call: StoredCall, pending: dict[str, Any]) -> Document:
         if call.offers >= MAX_OFFERS:
             log.error("the call %s was offered a stream %d times and goes in circles", call.id, call.offers)
-            await self._give_up(call, {"streaming", "dropped", "answered", "resuming", "transferring"})
+            await self._give_up(call, {"streaming", "dropped", "answered", "resuming", *TRANSFERS})
             return HangupNow()
         changed = await self.engine.store.change_call(
             call.id,
-            when={"streaming", "dropped", "answered", "resuming", "transferring"},
+            when={"streaming", "dropped", "answered", "resuming", *TRANSFERS},
             state="answered" if call.snapshot is None else "resuming",
             offered=True,
             pending=pending or call.pending,
@@ -367,11 +389,11 @@ class Calls:
     async def _over(self, call: StoredCall, outcome: str | None) -> None:
         """The carrier says that the caller is gone."""
         gone = await self.engine.store.change_call(
-            call.id, when={"dropped", "transferring", "resuming", "answered"}, state="hangup"
+            call.id, when={"dropped", "resuming", "answered", *TRANSFERS}, state="hangup"
         )
         if gone is None:
             return
-        reason = "flow.transfer" if call.state == "transferring" and outcome == "ended" else "caller.hangup"
+        reason = "flow.transfer" if call.state in TRANSFERS and outcome == "ended" else "caller.hangup"
         await self._ended(gone, reason)
 
     async def no_start(self, call_id: str) -> None:

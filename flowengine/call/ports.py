@@ -61,8 +61,9 @@ class StoredCall:
     """A call as the store knows it.
 
     ``state``: ``answered`` (a document with a stream was handed out), ``streaming``, ``dropped`` (the socket ended
-    without a word), ``transferring`` (the stream ends or has ended, the carrier dials), ``resuming`` (a new stream was
-    handed out), ``blind`` (handed over for good), ``hangup`` (we end it) and ``ended`` (the record is written).
+    without a word), ``transferring`` (the stream ends or has ended), ``dialling`` (the carrier was told whom to dial),
+    ``resuming`` (a new stream was handed out), ``blind`` (handed over for good), ``hangup`` (we end it) and ``ended``
+    (the record is written).
     ``streams`` counts the streams that were opened: who holds the number of the latest one owns the call.
     ``pending`` is what waits for the next request of the carrier, ``started`` the wall clock in seconds since 1970.
     """

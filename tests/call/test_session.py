@@ -287,6 +287,18 @@ def test_a_key_just_before_the_socket_drops_still_counts(world: Any, on_virtual_
     assert (out.record["ended_reason"], out.record["streams"]) == ("flow.hangup", 2)
 
 
+@pytest.mark.parametrize("carrier", CARRIERS)
+def test_a_transfer_that_the_carrier_never_asks_for_ends_with_a_record(
+    world: Any, on_virtual_time: Any, carrier: Any
+) -> None:
+    """The socket drops while our wish to transfer is decided, and nothing is heard of the call again."""
+    steps = (WaitAudio(2.5), Keys("2"), Silence(0.5), WaitSilence(0.05), Drop("reset", "nothing"))
+    out = run(world, on_virtual_time, *steps, carrier=carrier, delay=0.1)
+    assert [e["number"] for e in out.effects if e["type"] == "Transfer"] == ["+15550100"]
+    assert out.report.of("dial") == []
+    assert (out.record["ended_reason"], out.record["streams"]) == ("caller.hangup", 1)
+
+
 def test_the_drain_ends_with_an_apology_and_one_record(world: Any, on_virtual_time: Any) -> None:
     world.flow(FLOW)
 

@@ -106,16 +106,16 @@ def plan(seed: int) -> tuple[Script, dict[str, Any], str | None]:
     rng = random.Random(seed)
     carrier: Literal["twilio", "vobiz"] = rng.choice(["twilio", "vobiz"])
     steps: list[Step] = []
+    garbage = ["{", "not json", "[]", '{"event": "dtmf"}', '{"event": "mark"}']
     for _ in range(rng.randint(1, 6)):
-        steps += [
-            rng.choice([WaitAudio(rng.uniform(0.02, 2.0), 8), Silence(rng.uniform(0.0, 3.0)), WaitSilence(0.3, 8)])
-        ]
+        waits: list[Step] = [WaitAudio(rng.uniform(0.02, 2.0), 8), Silence(rng.uniform(0.0, 3.0)), WaitSilence(0.3, 8)]
+        steps.append(rng.choice(waits))
         kind = rng.random()
         if kind < 0.75:
             keys = "".join(rng.choices("1122334455666**#790", k=rng.choice([1, 1, 1, 2, 5, 12])))
             steps.append(Keys(keys, rng.choice([0.0, 0.0, 0.02, 0.3])))
         elif kind < 0.85:
-            steps.append(Garbage(rng.choice(["{", "not json", "[]", '{"event": "dtmf"}', '{"event": "mark"}'])))
+            steps.append(Garbage(rng.choice(garbage)))
         elif kind < 0.95:
             steps.append(Drop(rng.choice(["reset", "abort", 1000, 1001, 1011])))
     last = rng.random()
@@ -199,10 +199,8 @@ class Call:
         # The caller may put the receiver down while our own end is on its way.
         before = jitter + 0.001 if reason == "caller.hangup" else way
         spans = [(event.at - before, event.at) for event in self.report.of("hung_up")]
-        for event in self.report.of("stream_closed"):
-            # Of a burst that comes with the end of the stream, the first key may have ended it for us.
-            before = way if event.data["by"] == "server" else delay + 2 * jitter + 0.001
-            spans.append((event.at - before, event.at))
+        # Of a burst that comes with the end of the stream, the first key may have ended it for us.
+        spans += [(event.at - way, event.at) for event in self.report.of("stream_closed")]
         return sum(any(since <= key.at <= until for since, until in spans) for key in self.report.of("key"))
 
     def _hangs_up(self, code: int) -> bool:
