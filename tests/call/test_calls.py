@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 from collections.abc import Callable, Coroutine
@@ -21,13 +22,14 @@ version: 1
 nodes:
   main:
     say: One for this, two for that.
-    menu: [{key: 1, goto: bye}, {key: 2, goto: deep}]
+    menu: [{key: 1, goto: bye}, {key: 2, goto: deep}, {key: 3, goto: person}]
   deep:
     say: Two again.
     menu: [{key: 2, goto: deeper}]
   deeper:
     say: And one.
     menu: [{key: 1, goto: bye}]
+  person: {transfer: {to: "+15550100"}, goto: {else: bye}}
   bye: {say: Goodbye., hangup: }
 """
 
@@ -140,6 +142,53 @@ def test_what_an_older_stream_still_does_is_fenced_off(world: Any, carrier: str,
     call, during, kept, records, superseded = with_two(world, carrier, work)
     assert (call, during, kept, superseded) == ("streaming", 0, "deeper", 1)
     assert [r["streams"] for r in records] == [2]
+
+
+def test_an_older_stream_does_not_say_stop(world: Any) -> None:
+    """At Vobiz that message goes on in the call's document: the newer stream's call would be taken from it."""
+
+    async def work(one: Server, two: Server, caller: Any, url: str) -> Any:
+        answer = await one.post(caller, url)
+        first = await one.stream(caller, answer)
+        key = caller.key("1", 1.0)
+        await two.stream(caller, await two.post(caller, go_on(answer)))
+        await first.send(key)
+        sent = []
+        while (text := await first.receive()) is not None:
+            sent.append(json.loads(text)["event"])
+            if sent[-1] == "clearAudio":
+                await first.send(caller.cleared())
+            elif sent[-1] == "checkpoint":
+                await first.send(caller.mark(json.loads(text)["name"]))
+        await let_pass(0.5)
+        return sent, first.close_code, one.engine.counts["stream.superseded"]
+
+    sent, code, superseded = with_two(world, "vobiz", work)
+    assert "stop" not in sent
+    assert (code, superseded) == (1000, 1)
+
+
+@pytest.mark.parametrize("carrier", CARRIERS)
+def test_a_call_left_between_a_transfer_and_its_note_goes_on_as_failed(world: Any, carrier: str) -> None:
+    """The process died after the snapshot and before the store knew of the transfer: nobody will ever dial."""
+
+    async def work(one: Server, two: Server, caller: Any, url: str) -> Any:
+        answer = await one.post(caller, url)
+        first = await one.stream(caller, answer)
+        await press(caller, first, "2")
+        first.abort()
+        await let_pass(0.1)
+        known = await world.store.find_call(carrier, caller.call_id)
+        left = {**known.snapshot, "phase": "transferring"}
+        left["visit"] = {**left["visit"], "node": "person"}
+        await world.store.change_call(known.id, when={"dropped"}, snapshot=left)
+        second = await two.stream(caller, await two.post(caller, go_on(answer)))
+        await second.close(1000)
+        await let_pass(8.0)
+        return await world.store.records()
+
+    records = with_two(world, carrier, work)
+    assert [r["path"] for r in records] == [["main", "deep", "bye"]]
 
 
 @pytest.mark.parametrize("carrier", CARRIERS)
