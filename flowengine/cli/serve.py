@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 def command(ctx: click.Context, flows: str | None, file: str | None, host: str | None, port: int | None) -> None:
     """Answer calls with the flows of a folder (default: flows/).
 
-    Prints the address that it listens on to standard output when calls are taken. SIGTERM ends it: no new calls are taken,
-    those under way may end within `server.drain`.
+    Prints the address that it listens on to standard output when calls are taken. SIGTERM ends it: no new calls are
+    taken, those under way may end within `server.drain`.
 
     \b
     Example:
