@@ -108,6 +108,8 @@ class Interpreter(Journey):
 
     def _dismiss(self, reason: str) -> None:
         """We must stop while the caller is there: an apology instead of dead air, then the end (case 30)."""
+        if self.state.then[:1] == ["hang_up"]:
+            return  # the last words are being said already
         self._leave()
         parts = self._renderer().words(sentence("apology", self.node.lang), constant=True)
         self._play(parts, ["hang_up", reason], "")

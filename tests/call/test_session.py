@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import json
 import random
@@ -297,6 +298,15 @@ def test_a_transfer_that_the_carrier_never_asks_for_ends_with_a_record(
     assert [e["number"] for e in out.effects if e["type"] == "Transfer"] == ["+15550100"]
     assert out.report.of("dial") == []
     assert (out.record["ended_reason"], out.record["streams"]) == ("caller.hangup", 1)
+
+
+def test_a_prompt_that_is_cut_in_the_instant_of_its_begin(world: Any, on_virtual_time: Any) -> None:
+    """Its task never ran: what it would have run is closed, not left to the collector (which warns of it)."""
+    flow = FLOW.replace("say: This was the first thing.", 'say: "You are {{ call.from }}."')
+    out = run(world, on_virtual_time, WaitAudio(2.5), Keys("11", gap=0.0), ExpectEnd(20), flow=flow)
+    gc.collect()
+    assert out.record["path"] == ["greet", "main", "first"]
+    assert "You are +15550001111." not in world.voice.spoken
 
 
 def test_the_drain_ends_with_an_apology_and_one_record(world: Any, on_virtual_time: Any) -> None:

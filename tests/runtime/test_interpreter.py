@@ -973,3 +973,13 @@ nodes:
     apology = "I am sorry, something went wrong. Please call again later. Goodbye."
     assert talk.said == ["Now.", *(["That failed."] if said else []), apology]
     assert talk.ended() == "flow.error"
+
+
+def test_a_second_drain_does_not_begin_the_apology_again() -> None:
+    """The first signal's time was up, then came the second one: the words that end the call are being said."""
+    talk = Talk(MENU)
+    talk.take(fact.CallStopped(1.0, "engine.drained"))
+    talk.take(fact.CallStopped(2.0, "engine.drained"))
+    assert talk.said == ["Welcome.", "I am sorry, something went wrong. Please call again later. Goodbye."]
+    talk.hear()
+    assert talk.ended() == "engine.drained"
