@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -70,6 +71,8 @@ class Report:
 
     diagnostics: list[Diagnostic] = field(default_factory=list)
     ignored: dict[tuple[str, int], frozenset[str]] = field(default_factory=dict)
+    _known: set[tuple[str, Span, str]] = field(default_factory=set)
+    _errors: list[Span] = field(default_factory=list)
 
     def add(self, diagnostic: Diagnostic) -> None:
         """Keep the finding unless the same one is there or its line says ``# flowengine: ignore[code]``."""
@@ -77,10 +80,12 @@ class Report:
             (diagnostic.span.file, diagnostic.span.line), frozenset()
         ):
             return
-        for other in self.diagnostics:
-            if other.code == diagnostic.code and other.span == diagnostic.span and other.about == diagnostic.about:
-                return
-        self.diagnostics.append(diagnostic)
+        known = (diagnostic.code, diagnostic.span, diagnostic.about)
+        if known not in self._known:
+            self._known.add(known)
+            self.diagnostics.append(diagnostic)
+            if diagnostic.severity is Severity.ERROR:
+                bisect.insort(self._errors, diagnostic.span)
 
     def error(self, code: str, message: str, span: Span, *, about: str = "", **more: object) -> None:
         """Add an error."""
@@ -93,11 +98,18 @@ class Report:
     @property
     def failed(self) -> bool:
         """Whether there is an error among the findings."""
-        return any(d.severity is Severity.ERROR for d in self.diagnostics)
+        return bool(self._errors)
 
     def has_error_in(self, span: Span) -> bool:
         """Whether an error lies inside the span; what such an error causes elsewhere is not reported again."""
-        return any(d.severity is Severity.ERROR and span.contains(d.span) for d in self.diagnostics)
+        # Every check asks this of every place: only the errors that begin inside the span are looked at.
+        for at in range(bisect.bisect_left(self._errors, span.start()), len(self._errors)):
+            place = self._errors[at]
+            if span.contains(place):
+                return True
+            if (place.file, place.line, place.column) > (span.file, span.end_line, span.end_column):
+                return False
+        return False
 
     def sorted(self) -> list[Diagnostic]:
         """Give the findings in the order of the text."""

@@ -49,9 +49,9 @@ def fix(data: bytes, load: Load, loaded: Loaded | None = None) -> Fixed:
         for batch in (kind, *([d] for d in kind if len(kind) > 1)):
             tried = _rewritten(data, batch)
             after = load(tried)
-            if all(_stands(d, batch, now, after) for d in batch):
-                count += sum(max(1, _alike(d, now) - _alike(d, after)) for d in batch)
-                data, now = tried, after
+            gone = _gone(batch, now, after)
+            if gone:
+                data, now, count = tried, after, count + gone
                 # What was refused beside another mistake may stand now.
                 refused.clear()
                 break
@@ -76,31 +76,38 @@ def _rewritten(data: bytes, findings: Iterable[Diagnostic]) -> bytes:
     return mark + "".join(lines).encode("utf-8")
 
 
-def _stands(finding: Diagnostic, batch: Sequence[Diagnostic], before: Loaded, after: Loaded) -> bool:
-    """Say whether the finding is gone, and nothing at the fix (or a space away from it) is misread now."""
+def _gone(batch: Sequence[Diagnostic], before: Loaded, after: Loaded) -> int:
+    """Give how many findings went with the fixes of this batch; 0 where one of them did not help, or did harm."""
     if not after.readable:
         # The scan stops at its first mistake: that one has to stand further down than those that went.
         last = max((d.span.line, d.span.column) for d in batch)
         first = after.diagnostics[0].span
-        return not before.readable and (first.line, first.column) > last
-    if before.readable and _alike(finding, after) >= _alike(finding, before):
-        return False
+        return len(batch) if not before.readable and (first.line, first.column) > last else 0
+    old, left = _by_line(before.diagnostics), _by_line(after.diagnostics)
     new = _new_errors(before, after)
-    if finding.severity is Severity.WARNING:
-        return not new
+    misread: dict[int, list[Diagnostic]] = {}
+    for d in new:
+        misread.setdefault(d.span.line, []).append(d)
+    count = 0
+    for d in batch:
+        place = (d.code, d.span.line)
+        if before.readable and left[place] >= old[place]:
+            return 0
+        if (d.severity is Severity.WARNING and new) or _harms(d, before, misread.get(d.span.line, ())):
+            return 0
+        count += max(1, old[place] - left[place])
+    return count
+
+
+def _by_line(findings: Iterable[Diagnostic]) -> Counter[tuple[str, int]]:
+    """Count the findings of each kind in each line: one mistake may stand there twice."""
+    return Counter((d.code, d.span.line) for d in findings)
+
+
+def _harms(finding: Diagnostic, before: Loaded, new: Iterable[Diagnostic]) -> bool:
+    """Say whether something at the fix, or a space away from it, is misread now."""
     left, right = _changed(before.lines[finding.span.line - 1], finding.fix or "")
-    return not any(
-        d.code in _MISREAD
-        and d.span.line == finding.span.line
-        and d.span.column <= right + 1
-        and left - 1 <= d.span.end_column
-        for d in new
-    )
-
-
-def _alike(finding: Diagnostic, loaded: Loaded) -> int:
-    """Count the findings of this kind in this line: one mistake may stand there twice."""
-    return sum(d.code == finding.code and d.span.line == finding.span.line for d in loaded.diagnostics)
+    return any(d.code in _MISREAD and d.span.column <= right + 1 and left - 1 <= d.span.end_column for d in new)
 
 
 def _new_errors(before: Loaded, after: Loaded) -> Sequence[Diagnostic]:
