@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from flowengine.call.clock import CallClock
 from flowengine.call.engine import Engine
 from flowengine.call.ports import MediaTransport, StoredCall
+from flowengine.call.record import facts_of, record_of
 from flowengine.call.session import CallSession, StreamEnd
 from flowengine.call.tokens import LIFETIME, Signer, StreamToken, new_id
 from flowengine.errors import Bug, RemoteError
@@ -181,7 +182,7 @@ class Calls:
             interpreter = Interpreter(program, self.engine.env)
             # The clock of the call begins with its first stream.
             events: list[fact.Event] = [self._started(call, wall)]
-            self.engine.store.trace(call.id, trace.header(_facts_of(call)))
+            self.engine.store.trace(call.id, trace.header(facts_of(call)))
         else:
             at = max(call.saved, wall - call.started)
             clock = CallClock(loop, at)
@@ -278,25 +279,7 @@ class Calls:
         self, call: StoredCall, interpreter: Interpreter, reason: str, session: CallSession | None
     ) -> None:
         """Write the one record of the call."""
-        path: list[str] = []
-        failures = 0
-        at = max(0.0, self.engine.wall() - call.started)
-        if interpreter.begun:
-            path, failures = interpreter.state.path, interpreter.state.failures
-        record = {
-            **_facts_of(call),
-            "from": call.caller,
-            "to": call.called,
-            "started": datetime.fromtimestamp(call.started, UTC).isoformat(),
-            "seconds": round(at, 3),
-            "path": path,
-            "failures": failures,
-            "streams": call.streams,
-            "ended_reason": reason,
-            "fault": reason.partition(".")[0],
-            "gaps": session.playout.gaps if session else 0,
-            "counts": dict(session.hearing.counts) if session else {},
-        }
+        record = record_of(call, interpreter, reason, session, self.engine.wall())
         if not await self.engine.store.finish_call(call.id, record):
             self.engine.counts["second_record"] += 1
 
@@ -436,14 +419,3 @@ def _dial_number(call: StoredCall) -> str:
     """Give which dial of a transfer is under way, as its address says it; the first one has none."""
     number = (call.pending or {}).get("dial", 1)
     return "" if number == 1 else str(number)
-
-
-def _facts_of(call: StoredCall) -> dict[str, Any]:
-    return {
-        "id": call.id,
-        "carrier": call.carrier,
-        "carrier_call_id": call.carrier_call_id,
-        "flow": call.flow,
-        "revision": call.revision,
-        "direction": call.direction,
-    }
