@@ -17,18 +17,18 @@ from typing import TYPE_CHECKING, cast
 
 import flowengine.nodes
 from flowengine.errors import EnvironmentProblem
-from flowengine.runtime.node import RunningNode
 
 if TYPE_CHECKING:
+    from flowengine.flow.model import NodeType
     from flowengine.telephony.dialect import Dialect
 
 
 @lru_cache(maxsize=1)
-def node_types() -> dict[str, RunningNode]:
+def node_types() -> dict[str, NodeType]:
     """Give every node type by its key in YAML; the step's is empty."""
-    found = {node.key: node for node in (cast(RunningNode, m.NODE) for m in _modules(flowengine.nodes))}
+    found = {node.key: node for node in (cast("NodeType", m.NODE) for m in _modules(flowengine.nodes))}
     for point in entry_points(group="flowengine.nodes"):
-        node = cast(RunningNode, point.load())
+        node: NodeType = point.load()
         found.setdefault(node.key, node)
     return found
 

@@ -16,7 +16,7 @@ from flowengine.call.wheel import Wheel
 from flowengine.errors import ProviderError
 from flowengine.flow.model import Flow
 from flowengine.runtime.effects import Speech
-from flowengine.runtime.prompts import constant_speech, sentence
+from flowengine.runtime.prompts import Manner, constant_speech, sentence
 
 if TYPE_CHECKING:
     from flowengine.call.session import CallSession
@@ -82,18 +82,20 @@ class Engine:
     async def warm(self, flow: Flow) -> int:
         """Render what a flow says without variables, and the engine's own sentences; give how many texts."""
         texts: dict[Speech, None] = {}
+        default = flow.defaults.lang
         for node in flow.nodes.values():
+            manner = Manner(node.voice, node.lang or default, default)
             for prompt in (node.say, *node.reprompt, getattr(node.spec, "confirm", None)):
                 if prompt is not None:
-                    texts.update(dict.fromkeys(constant_speech(prompt, node.voice, node.lang)))
+                    texts.update(dict.fromkeys(constant_speech(prompt, manner, flow.texts)))
             for catches in (node.catch, flow.catch):
                 for catch in catches.values():
                     for handler in catch.handlers:
                         if handler.say is not None:
-                            texts.update(dict.fromkeys(constant_speech(handler.say, node.voice, node.lang)))
+                            texts.update(dict.fromkeys(constant_speech(handler.say, manner, flow.texts)))
             for name in ("noinput", "nomatch", "invalid", "apology"):
-                words = sentence(name, node.lang)
-                texts[Speech(words, node.voice.name, node.lang, node.voice.rate, constant=True)] = None
+                words = sentence(name, manner.lang)
+                texts[Speech(words, node.voice.name, manner.lang, node.voice.rate, constant=True)] = None
         for speech in texts:
             await self.voice.render(speech)
         return len(texts)

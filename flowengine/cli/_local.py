@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from flowengine.cli import _flows
 from flowengine.errors import EnvironmentProblem
 from flowengine.settings import child_environment
 
@@ -45,6 +46,10 @@ async def local_server(flows: Path, settings: Mapping[str, str] | None = None) -
             served = folder / "flows"
             served.mkdir()
             (served / flows.name).write_bytes(flows.read_bytes())
+            for file in _flows.load(flows).sources:
+                copy = served / Path(file).relative_to(flows.parent)
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                copy.write_bytes(Path(file).read_bytes())
         token = secrets.token_urlsafe(16)
         wanted = {"STORE__URL": f"sqlite:///{folder / 'flowengine.db'}", "STORE__TRACES": str(folder / "traces")}
         for carrier in CARRIERS:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowengine.cli import _files, _settings
+from flowengine.cli import _flows, _settings
 from flowengine.cli.main import FAILED
 
 if TYPE_CHECKING:
@@ -94,15 +94,16 @@ def command(
 def _check(ctx: click.Context, path: Path) -> None:
     """Say what is wrong with the flows in the author's own file, before a server is started with them."""
     from flowengine.flow import render
-    from flowengine.flow.loader import load
-    from flowengine.plugins import node_types
-    from flowengine.server.library import flow_files
+    from flowengine.runtime.ready import unready
 
-    files = list(flow_files(path)) if path.is_dir() else [path]
-    flows = [load(file.as_posix(), _files.read(file), node_types()) for file in files]
-    if any(loaded.flow is None for loaded in flows):
-        findings = [finding for loaded in flows for finding in loaded.diagnostics]
-        click.echo(render.full(findings, {loaded.file: loaded.lines for loaded in flows}, colour=True), err=True)
+    files = _flows.flow_files(path) if path.is_dir() else [path]
+    flows = [_flows.load(file) for file in files]
+    included = {file for loaded in flows for file in loaded.sources}
+    flows = [loaded for loaded in flows if loaded.file not in included]
+    findings = [finding for loaded in flows for finding in loaded.diagnostics]
+    findings += [finding for loaded in flows if loaded.flow for finding in unready(loaded.flow)]
+    if any(finding.severity == "error" for finding in findings):
+        click.echo(render.full(findings, _flows.sources(flows), colour=True), err=True)
         ctx.exit(FAILED)
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from flowengine.cli import _flows
 from flowengine.cli.main import FAILED
 
 if TYPE_CHECKING:
@@ -178,9 +179,7 @@ def check_recording(report: CallReport, wav: Path) -> list[str]:
 
 def _draw(flow: Path, target: Path) -> None:
     from flowengine.flow.draw import draw
-    from flowengine.flow.loader import load
-    from flowengine.plugins import node_types
 
-    loaded = load(flow.as_posix(), flow.read_bytes(), node_types()).flow
+    loaded = _flows.load(flow).flow
     if loaded is not None:
         target.write_text(draw(loaded, "svg"), encoding="utf-8")

@@ -7,7 +7,7 @@ from typing import Literal
 
 import click
 
-from flowengine.cli import _files
+from flowengine.cli import _files, _flows
 from flowengine.cli.main import FAILED
 
 
@@ -35,15 +35,13 @@ def command(ctx: click.Context, flow: str, form: Literal["mermaid", "dot", "json
     """
     from flowengine.flow import render
     from flowengine.flow.draw import draw
-    from flowengine.flow.loader import load
-    from flowengine.plugins import node_types
 
     path = Path(flow)
     if not path.is_file():
         raise click.UsageError(f"there is no file {flow}")
-    loaded = load(flow, _files.read(path), node_types())
+    loaded = _flows.load(path)
     if loaded.flow is None:
-        click.echo(render.full(loaded.diagnostics, {flow: loaded.lines}, colour=True), err=True)
+        click.echo(render.full(loaded.diagnostics, _flows.sources([loaded]), colour=True), err=True)
         click.echo(render.summary(loaded.diagnostics, 1), err=True)
         ctx.exit(FAILED)
     drawing = draw(loaded.flow, form)

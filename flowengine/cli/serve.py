@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowengine.cli import _settings
+from flowengine.cli import _flows, _settings
 from flowengine.cli.main import FAILED
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ async def _serve(settings: Settings, raw: socket.socket) -> bool:
             raise EnvironmentProblem(f"there is no voice: {error}") from None
         findings = [d for loaded, _ in application.findings for d in loaded.diagnostics]
         if findings:
-            lines = {file: loaded.lines for loaded, file in application.findings}
+            lines = _flows.sources([loaded for loaded, _ in application.findings])
             click.echo(render.full(findings, lines, colour=sys.stderr.isatty()), err=True)
         if any(d.severity is Severity.ERROR for d in findings):
             return False

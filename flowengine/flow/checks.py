@@ -2,54 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from flowengine.flow import document, ways
+from flowengine.flow import announced, choosing, names, speech, unset, ways
 from flowengine.flow.diagnostics import Label, Span, did_you_mean
-from flowengine.flow.expressions import Condition, Equalities, Template
+from flowengine.flow.expressions import Equalities, Template
 from flowengine.flow.graph import RESERVED_TARGETS
+from flowengine.flow.handling import EVENTS, is_event
 from flowengine.flow.kinds import Reading
-from flowengine.flow.model import Assignment, Case, Flow, Handler, Node, NodeType, targets, walk
+from flowengine.flow.model import Case, Catch, Flow, Handler, Node, NodeType, Phrase, parts, targets, walk
 from flowengine.flow.values import UnfitValueError, fit
-
-NAMESPACE = ("call", "env", "args", "shared", "node", "result", "now", "today", "it")
-CALL_FIELDS = (
-    "id",
-    "from",
-    "to",
-    "direction",
-    "carrier",
-    "started",
-    "headers",
-    "revision",
-    "failures",
-    "answered_by",
-    "ended",
-    "lang",
-    "recording",
-)
-NODE_FIELDS = ("visits", "failures", "turns", "event")
-RESERVED_WORDS = (
-    "and",
-    "or",
-    "not",
-    "in",
-    "is",
-    "if",
-    "else",
-    "elif",
-    "true",
-    "false",
-    "none",
-    "True",
-    "False",
-    "None",
-)
-# Reserved for what comes; nothing gives them a value yet.
-UNGIVEN = ("now", "today", "it")
-# Failures happen only where something is asked of the caller.
-INPUT_EVENTS = ("noinput", "nomatch", "invalid", "toomany")
 
 Check = Callable[[Flow, Mapping[str, NodeType], Reading], None]
 
@@ -73,68 +36,9 @@ def unknown_node(flow: Flow, _types: Mapping[str, NodeType], reading: Reading) -
         reading.report.error("unknown-node", f'unknown node "{flow.start}"', flow.span, about=flow.start, help=help_)
 
 
-def unknown_variable(flow: Flow, _types: Mapping[str, NodeType], reading: Reading) -> None:
-    """Every name that a template, condition or assignment uses is declared."""
-    for part in walk((flow.nodes, flow.catch)):
-        if isinstance(part, Template | Condition):
-            for name in part.names:
-                _check_read(name, part.span, flow, reading)
-        elif isinstance(part, Equalities):
-            for name, (span, _) in part.places.items():
-                _check_read(name, span, flow, reading)
-        elif isinstance(part, Assignment):
-            _check_written(part, flow, reading)
-
-
-def _check_read(name: str, span: Span, flow: Flow, reading: Reading) -> None:
-    root, _, rest = name.partition(".")
-    known: Mapping[str, Any] | tuple[str, ...]
-    if root in flow.vars or root in ("env", "shared", "result"):
-        return
-    if root == "args":
-        known, word, prefix = flow.args, rest, "args."
-    elif root == "call":
-        known, word, prefix = CALL_FIELDS, rest, "call."
-    elif root == "node":
-        known, word, prefix = NODE_FIELDS, rest, "node."
-    else:
-        given = [word for word in NAMESPACE if word not in UNGIVEN]
-        known, word, prefix = {**flow.vars, **dict.fromkeys(given)}, root, ""
-    if word in known or not word:
-        return
-    near = did_you_mean(prefix + word, [prefix + name for name in known])
-    help_ = near or (f"known: {', '.join(sorted(known))}" if prefix else "declare it under `vars`")
-    if word in UNGIVEN and not prefix:
-        help_ = f"`{word}` is reserved, but nothing gives it a value in this version"
-    if word == "null" and not prefix:
-        help_ = "test with `is set`, or write `none`"
-    reading.report.error(
-        "unknown-variable",
-        f'unknown variable "{prefix}{word}"',
-        reading.locate(span, word),
-        about=f"{prefix}{word}",
-        help=help_,
-    )
-
-
-def _check_written(assignment: Assignment, flow: Flow, reading: Reading) -> None:
-    name = assignment.name
-    if reading.report.has_error_in(assignment.span):
-        return
-    if name in flow.vars or name.startswith("shared."):
-        return
-    root = name.partition(".")[0]
-    if root in NAMESPACE:
-        message, help_ = f"`{name}` can not be assigned", "assign to a declared variable or to shared.NAME"
-        reading.report.error("read-only", message, assignment.span, about=name, help=help_)
-        return
-    help_ = did_you_mean(name, flow.vars) or "declare it under `vars`"
-    reading.report.error("unknown-variable", f'unknown variable "{name}"', assignment.span, about=name, help=help_)
-
-
 def wrong_type(flow: Flow, _types: Mapping[str, NodeType], reading: Reading) -> None:
     """A value that is written out fits the type of the variable that gets it or is compared with it."""
-    for part in walk((flow.nodes, flow.catch)):
+    for part in walk(parts(flow)):
         if isinstance(part, Case | Handler | Node):
             for assignment in part.set:
                 _check_fits(assignment.name, assignment.value, assignment.value_span, flow, reading)
@@ -160,79 +64,103 @@ def _check_fits(name: str, value: Any, span: Span, flow: Flow, reading: Reading)
         return value
 
 
-def name_clash(flow: Flow, _types: Mapping[str, NodeType], reading: Reading) -> None:
-    """Variables do not take the names that the engine gives."""
-    for variable in flow.vars.values():
-        if variable.name in NAMESPACE or variable.name in RESERVED_WORDS:
-            owner = "the engine" if variable.name in NAMESPACE else "the expressions"
+def unknown_event(flow: Flow, _types: Mapping[str, NodeType], reading: Reading) -> None:
+    """Handlers are for events that there are."""
+    for catch in _catches(flow):
+        if not is_event(catch.event) and not reading.report.has_error_in(catch.span):
+            help_ = did_you_mean(catch.event, EVENTS) or f"known: {', '.join(EVENTS)}"
             reading.report.error(
-                "name-clash",
-                f'"{variable.name}" is a word of {owner}',
-                variable.span,
-                about=variable.name,
-                help="choose another name",
+                "unknown-event", f'unknown event "{catch.event}"', catch.span, about=catch.event, help=help_
             )
 
 
-def unknown_event(flow: Flow, _types: Mapping[str, NodeType], reading: Reading) -> None:
-    """Handlers are for events that there are."""
+def _catches(flow: Flow) -> Iterable[Catch]:
     for catches in (flow.catch, *(node.catch for node in flow.nodes.values())):
-        for catch in catches.values():
-            if not document.is_event(catch.event) and not reading.report.has_error_in(catch.span):
-                help_ = did_you_mean(catch.event, document.EVENTS) or f"known: {', '.join(document.EVENTS)}"
-                reading.report.error(
-                    "unknown-event", f'unknown event "{catch.event}"', catch.span, about=catch.event, help=help_
-                )
+        yield from catches.values()
 
 
 def impossible_handler(flow: Flow, _types: Mapping[str, NodeType], reading: Reading) -> None:
     """No handler waits for what can not happen at its place, and none speaks when nobody is there."""
     for node in flow.nodes.values():
         for catch in node.catch.values():
-            if catch.event in INPUT_EVENTS and not node.type.asks:
-                kind = node.type.key or "step"
+            why = _impossible(catch.event, node, flow)
+            if why:
                 reading.report.error(
                     "impossible-handler",
-                    f"`{catch.event}` can not happen here: a {kind} asks the caller nothing",
+                    f"`{catch.event}` can not happen here: {why}",
                     catch.span,
                     about=catch.event,
-                    help="move the handler to the node that asks, or to the flow",
+                    help="move the handler to the node where it can, or to the flow",
                 )
-    for catches in (flow.catch, *(node.catch for node in flow.nodes.values())):
-        for event in ("hangup", "ended"):
-            for handler in catches[event].handlers if event in catches else ():
-                place = handler.target.span if handler.target else handler.say.span if handler.say else None
-                if place:
-                    word = "goto" if handler.target else "say"
-                    reading.report.error(
-                        "impossible-handler",
-                        f"`{word}` is of no use in `{event}`: nobody is there any more",
-                        place,
-                        about=word,
-                        help="only set, add and tool run after the end",
-                    )
+    for catch in _catches(flow):
+        for handler in catch.handlers if catch.event in ("hangup", "ended") else ():
+            place = handler.target.span if handler.target else handler.say.span if handler.say else None
+            if place:
+                word = "goto" if handler.target else "say"
+                reading.report.error(
+                    "impossible-handler",
+                    f"`{word}` is of no use in `{catch.event}`: nobody is there any more",
+                    place,
+                    about=word,
+                    help="only set, add and tool run after the end",
+                )
+
+
+# What happens only in nodes of certain types, and what these do.
+SPECIAL = {
+    **dict.fromkeys(("noinput", "nomatch", "invalid", "toomany"), "asks the caller nothing"),
+    "invalid": "collects nothing",
+    "maxturns": "has no conversation",
+    "error.tool": "runs no tool",
+    "error.model": "asks no model",
+    "error.stt": "does not listen",
+    "error.transfer": "transfers nobody",
+}
+
+
+def _impossible(event: str, node: Node, flow: Flow) -> str:
+    """Say why an event can not happen in a node; empty where it can."""
+    special = "error.tool" if event.startswith(("error.http", "error.tool")) else event
+    kind = node.type.key or "step"
+    if special in SPECIAL and special not in node.type.events:
+        does = SPECIAL[special] if special != "nomatch" or not node.type.asks else "takes what is said as it is"
+        return f"a {kind} {does}"
+    if event == "maxvisits" and node.max_visits is None:
+        return "the node has no `max_visits`"
+    if event == "timeout.node" and node.timeouts.node is None:
+        return f"a {kind} has no time limit unless `timeouts: {{node: …}}` gives it one"
+    if event == "machine" and node.name != flow.start:
+        return "only the first node waits for an answering machine"
+    return ""
 
 
 def command_keys(flow: Flow, _types: Mapping[str, NodeType], reading: Reading) -> None:
-    """No two global commands share a key; the names under `always` in nodes are commands."""
-    first: dict[str, Span] = {}
+    """No two global commands share a key or a phrase; the names under `always` in nodes are commands."""
+    keys: dict[str, Span] = {}
+    phrases: dict[tuple[str, str], Phrase] = {}
     for command in flow.always:
         for key in command.keys:
-            if key in first:
-                reading.report.error(
-                    "duplicate-menu-key",
-                    f"the key {key} gives two global commands",
-                    command.span,
-                    about=key,
-                    help="give each command a key of its own",
-                    related=(Label(first[key], "first here"),),
-                )
-            first.setdefault(key, command.span)
-    names = [command.name for command in flow.always]
+            if key in keys:
+                does = "gives two global commands"
+                choosing.duplicate_key(key, command.span, keys[key], does, reading.report, "command")
+            keys.setdefault(key, command.span)
+        for lang, said in command.hear.by_language.items():
+            for phrase in said:
+                first = phrases.setdefault((lang, choosing.word(phrase.text)), phrase)
+                if first is not phrase:
+                    reading.report.error(
+                        "duplicate-phrase",
+                        f'the phrase "{phrase.text}" gives two global commands',
+                        phrase.span,
+                        about=phrase.text,
+                        help="give each command phrases of its own",
+                        related=(Label(first.span, "first here"),),
+                    )
+    known = [command.name for command in flow.always]
     for node in flow.nodes.values():
         for name in node.always if isinstance(node.always, tuple) else ():
-            if name not in names:
-                help_ = did_you_mean(name, names) or f"known: {', '.join(names) or 'none'}"
+            if name not in known:
+                help_ = did_you_mean(name, known) or f"known: {', '.join(known) or 'none'}"
                 place = reading.locate(node.span, name)
                 reading.report.error("unknown-command", f'unknown command "{name}"', place, about=name, help=help_)
 
@@ -240,13 +168,16 @@ def command_keys(flow: Flow, _types: Mapping[str, NodeType], reading: Reading) -
 def node_rules(flow: Flow, _types: Mapping[str, NodeType], reading: Reading) -> None:
     """What each node type knows of itself."""
     for node in flow.nodes.values():
-        node.type.check(node, flow, reading.report)
+        node.type.check(node, flow, reading)
 
 
 CHECKS: tuple[Check, ...] = (
     unknown_node,
-    unknown_variable,
-    name_clash,
+    names.unknown_text,
+    names.unknown_tool,
+    names.unknown_variable,
+    names.name_clash,
+    names.tool_rules,
     unknown_event,
     impossible_handler,
     node_rules,
@@ -256,4 +187,10 @@ CHECKS: tuple[Check, ...] = (
     wrong_type,
     ways.idle_back,
     ways.unreachable_node,
+    unset.maybe_unset,
+    announced.announced_keys,
+    speech.long_prompt,
+    speech.missing_translation,
+    speech.private_in_prompt,
+    speech.no_zone,
 )

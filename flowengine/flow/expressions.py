@@ -259,6 +259,17 @@ class Template:
                 if len(parts) - blanks == 1:
                     self._single = single[1]
 
+    needs: tuple[str, ...] = ()
+    shown: tuple[str, ...] = ()
+
+    @property
+    def single(self) -> bool:
+        return self._single is not None
+
+    @property
+    def bare(self) -> bool:
+        return self._single is not None and self._single.strip() in self.names
+
     def __repr__(self) -> str:
         return f"Template({self.source!r})"
 
@@ -315,6 +326,11 @@ class Condition:
             raise ExpressionError("a condition is written without braces", "{{", "write it bare: `balance < 0`")
         self.names = _names(_parse("{{ " + source + " }}"))
 
+    needs: tuple[str, ...] = ()
+
+    def proves(self, outcome: bool) -> frozenset[str]:
+        return frozenset()
+
     def __repr__(self) -> str:
         return f"Condition({self.source!r})"
 
@@ -343,6 +359,11 @@ class Equalities:
         self.places = dict(places or {})
         self.names = tuple(pairs)
         self.source = " and ".join(f"{name} = {value}" for name, value in pairs.items())
+
+    needs: tuple[str, ...] = ()
+
+    def proves(self, outcome: bool) -> frozenset[str]:
+        return frozenset()
 
     def __repr__(self) -> str:
         return f"Equalities({self.pairs!r})"

@@ -13,7 +13,7 @@ from typing import Any
 from transitions import EventData, Machine, MachineError
 
 from flowengine.errors import Bug
-from flowengine.flow.model import Case, Flow, Node
+from flowengine.flow.model import Case, Command, Flow, Node
 
 PREFIX = "o:"
 RESERVED_TARGETS = ("again", "back", "end")
@@ -55,11 +55,18 @@ def node_edges(node: Node) -> Iterator[Edge]:
 def flow_edges(flow: Flow) -> Iterator[Edge]:
     """Give the edges that lead from everywhere: global commands and the flow's handlers; their source is empty."""
     for command in flow.always:
-        yield Edge("", command.target.node, command.name, f"key {' or '.join(command.keys)}", "command")
+        if command.target:
+            yield Edge("", command.target.node, command.name, _command_label(command), "command")
     for catch in flow.catch.values():
         for handler in catch.handlers:
             if handler.target:
                 yield Edge("", handler.target.node, catch.event, catch.event, "event")
+
+
+def _command_label(command: Command) -> str:
+    if command.keys:
+        return f"key {' or '.join(command.keys)}"
+    return f"“{command.hear.first}”" if command.hear else command.when
 
 
 class Cursor:

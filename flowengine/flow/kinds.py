@@ -11,12 +11,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flowengine.flow.diagnostics import Diagnostic, Report, Span
 from flowengine.flow.expressions import Condition, Equalities, ExpressionError, Template
 from flowengine.flow.source import Mapping as MappingValue
 from flowengine.flow.source import Scalar, Sequence, Value
+
+if TYPE_CHECKING:
+    from flowengine.flow.model import Beside
 
 Schema = dict[str, Any]
 NAME = r"^[a-z][a-z0-9_-]*$"
@@ -29,10 +32,20 @@ SCALARS = ["string", "number", "boolean"]
 
 @dataclass(slots=True)
 class Reading:
-    """What readers share: where findings go, and the file's lines to place a word inside a text."""
+    """What readers share: where findings go, and the files' lines to place a word inside a text.
+
+    ``beside`` is what stands beside the file, where that is known; ``node`` the mapping of the node that is being read.
+    """
 
     report: Report
     lines: tuple[str, ...]
+    beside: Beside | None = None
+    sources: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    node: MappingValue | None = None
+
+    def lines_of(self, file: str) -> tuple[str, ...]:
+        """Give the lines of the flow's file, or of a file that it includes."""
+        return self.sources.get(file, self.lines)
 
     def locate(self, span: Span, word: str) -> Span:
         """Find a word inside a span; the span itself where it is not found as written."""
@@ -41,8 +54,9 @@ class Reading:
         left, right = (r"(?<![A-Za-z0-9_])", r"(?![A-Za-z0-9_])") if word[0].isalnum() or word[0] == "_" else ("", "")
         pattern = re.compile(left + re.escape(word) + right)
         first: Span | None = None
-        for number in range(span.line, min(span.end_line, len(self.lines)) + 1):
-            line = self.lines[number - 1]
+        lines = self.lines_of(span.file)
+        for number in range(span.line, min(span.end_line, len(lines)) + 1):
+            line = lines[number - 1]
             begin = span.column - 1 if number == span.line else 0
             end = span.end_column - 1 if number == span.end_line and span.end_column > 1 else len(line)
             for match in pattern.finditer(line, begin, end):
@@ -80,13 +94,14 @@ class Kind:
 
 @dataclass(frozen=True)
 class Field:
-    """A field of a mapping: its kind, and what an author should know about it."""
+    """A field of a mapping: its kind, and what an author should know about it. ``default`` as an author writes it."""
 
     name: str
     kind: Kind
     about: str
     required: bool = False
     default: Any = None
+    examples: tuple[Any, ...] = ()
 
 
 def say(schema: Schema, sentence: str) -> Schema:
@@ -342,6 +357,28 @@ class Shaped(Kind):
         return self.scalar.read(value, reading) if self.scalar else None
 
 
+class Values(Kind):
+    """Any value; the templates in it are rendered, also inside maps and lists."""
+
+    def schema(self) -> Schema:
+        return {}
+
+    def read(self, value: Value, reading: Reading) -> Any:
+        return rendered(value, reading)
+
+
+def rendered(value: Value, reading: Reading) -> Any:
+    """Give a value as it is written, with a Template where a text has braces."""
+    if isinstance(value, MappingValue):
+        return {key: rendered(entry.value, reading) for key, entry in value.entries.items()}
+    if isinstance(value, Sequence):
+        return [rendered(item, reading) for item in value.items]
+    if isinstance(value.value, str):
+        parsed = template(value, reading)
+        return value.text if parsed.constant else parsed
+    return value.value
+
+
 @dataclass(frozen=True)
 class Reference(Kind):
     """A kind that the schema states once, under `$defs`."""
@@ -385,4 +422,6 @@ def described(f: Field) -> Schema:
     schema = {**f.kind.schema(), "description": f.about}
     if f.default is not None:
         schema["default"] = f.default
+    if f.examples:
+        schema["examples"] = list(f.examples)
     return schema

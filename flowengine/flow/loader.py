@@ -5,23 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
-from flowengine.flow import checks, document, source
+from flowengine.flow import checks, document, including, secrets, source
 from flowengine.flow.diagnostics import Diagnostic, Label, Report, Span, did_you_mean
+from flowengine.flow.expressions import Condition, Equalities, Template
 from flowengine.flow.kinds import Fields, Reading
-from flowengine.flow.model import (
-    Case,
-    Defaults,
-    Flow,
-    Node,
-    NodeType,
-    Prompt,
-    walk,
-)
-from flowengine.flow.schema import Checker, flow_schema
+from flowengine.flow.model import Beside, Case, Defaults, Flow, Node, NodeType, Prompt, parts, walk
+from flowengine.flow.schema import Checker, flow_schema, included_schema
 from flowengine.flow.source import Mapping as MappingValue
 from flowengine.flow.source import Scalar, Value, to_plain
 
@@ -33,7 +26,7 @@ class Loaded:
     """The outcome of a load: a flow when there is no error, and everything that was found.
 
     ``name`` is where the file writes the flow's name, also when the flow has errors; ``readable`` says that the text
-    is a YAML mapping, whatever it holds.
+    is a YAML mapping, whatever it holds. ``sources`` has the lines of each included file.
     """
 
     flow: Flow | None
@@ -42,22 +35,43 @@ class Loaded:
     file: str = ""
     name: Scalar | None = None
     readable: bool = False
+    sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def load(file: str, data: bytes | str, types: Mapping[str, NodeType]) -> Loaded:
-    """Load one flow. Never raises for what an author wrote."""
+def load(file: str, data: bytes | str, types: Mapping[str, NodeType], beside: Beside | None = None) -> Loaded:
+    """Load one flow. Never raises for what an author wrote.
+
+    ``beside`` gives the included files and the other flows; without it nothing is held against other flows.
+    """
     report = Report()
     parsed = source.read(file, data, report)
+    reading = Reading(report, parsed.lines, beside)
     flow = None
     if isinstance(parsed.root, MappingValue):
-        flow = _Loader(parsed, parsed.root, types, report).load()
+        flow = _Loader(parsed, parsed.root, types, reading).load()
     elif not report.failed:
         start = Span(file, 1, 1, 1, 1)
         report.error("not-a-flow", "there is no flow in this file", start, help="begin with `flow: NAME`")
     written = parsed.root.get("flow") if isinstance(parsed.root, MappingValue) else None
     name = written if isinstance(written, Scalar) and written.text else None
     readable = isinstance(parsed.root, MappingValue)
-    return Loaded(None if report.failed else flow, tuple(report.sorted()), parsed.lines, file, name, readable)
+    flow = None if report.failed else flow
+    return Loaded(flow, tuple(report.sorted()), parsed.lines, file, name, readable, reading.sources)
+
+
+def load_included(file: str, data: bytes | str, types: Mapping[str, NodeType]) -> Loaded:
+    """Check a file that flows include, by itself: its text and its form."""
+    report = Report()
+    parsed = source.read(file, data, report)
+    if isinstance(parsed.root, MappingValue):
+        _included_checker(_key(types)).check(parsed, to_plain(parsed.root), report)
+    return Loaded(None, tuple(report.sorted()), parsed.lines, file, readable=isinstance(parsed.root, MappingValue))
+
+
+def included_files(file: str, data: bytes | str) -> tuple[str, ...]:
+    """Give the files that a flow includes, whatever else is in it."""
+    root = source.read(file, data, Report()).root
+    return tuple(including.paths(root, file)) if isinstance(root, MappingValue) else ()
 
 
 def duplicate_flows(flows: Iterable[Loaded]) -> list[Diagnostic]:
@@ -80,9 +94,18 @@ def duplicate_flows(flows: Iterable[Loaded]) -> list[Diagnostic]:
     return found
 
 
+def _key(types: Mapping[str, NodeType]) -> tuple[tuple[str, NodeType], ...]:
+    return tuple(sorted(types.items()))
+
+
 @lru_cache(maxsize=4)
 def _checker(types: tuple[tuple[str, NodeType], ...]) -> Checker:
     return Checker(flow_schema(dict(types)))
+
+
+@lru_cache(maxsize=4)
+def _included_checker(types: tuple[tuple[str, NodeType], ...]) -> Checker:
+    return Checker(included_schema(dict(types)))
 
 
 def revision(plain: Any) -> str:
@@ -93,21 +116,28 @@ def revision(plain: Any) -> str:
 
 class _Loader:
     def __init__(
-        self, parsed: source.Document, root: MappingValue, types: Mapping[str, NodeType], report: Report
+        self, parsed: source.Document, root: MappingValue, types: Mapping[str, NodeType], reading: Reading
     ) -> None:
         self.parsed = parsed
         self.root = root
         self.types = types
-        self.report = report
-        self.reading = Reading(report, parsed.lines)
+        self.report = reading.report
+        self.reading = reading
 
     def load(self) -> Flow:
         plain = to_plain(self.root)
-        checker = _checker(tuple(sorted(self.types.items())))
+        checker = _checker(_key(self.types))
         checker.check(self.parsed, plain, self.report)
         self._check_repeated(self.root, checker)
+        included = including.parsed(self.root, self.parsed.file, self.reading)
+        for document_ in included:
+            _included_checker(_key(self.types)).check(document_, to_plain(document_.root), self.report)
+        if included:
+            plain = [plain, *(to_plain(document_.root) for document_ in included)]
+            self.root = including.merged(self.root, included, self.reading)
         self._boolean_words()
-        flow = self._flow(revision(plain))
+        secrets.secret_in_file(self.root, self.reading)
+        flow = self._flow(revision(plain), tuple(document_.file for document_ in included))
         checks.run(flow, self.types, self.reading)
         return flow
 
@@ -143,11 +173,13 @@ class _Loader:
                 )
 
     def _quote_in_line(self, scalar: Scalar) -> str:
-        line, span = self.parsed.lines[scalar.span.line - 1], scalar.span
+        line, span = self.reading.lines_of(scalar.span.file)[scalar.span.line - 1], scalar.span
         return f'{line[: span.column - 1]}"{scalar.text}"{line[span.end_column - 1 :]}'
 
-    def _flow(self, revision_: str) -> Flow:
+    def _flow(self, revision_: str, included: tuple[str, ...]) -> Flow:
         read = Fields(document.DOCUMENT_FIELDS).read(self.root, self.reading)
+        written = self.root.get("defaults")
+        zone = written.entries.get("zone") if isinstance(written, MappingValue) else None
         defaults = self._defaults(read.get("defaults", {}))
         nodes: dict[str, Node] = {}
         listed = self.root.get("nodes")
@@ -155,21 +187,24 @@ class _Loader:
             for name, entry in listed.entries.items():
                 if isinstance(entry.value, MappingValue):
                     nodes[name] = self._node(name, entry.key, entry.value, defaults)
-        start = read.get("start") or next(iter(nodes), "")
         first = self.root.entries.get("start") or self.root.entries.get("nodes")
         return Flow(
-            read.get("flow", ""),
-            self.parsed.file,
-            revision_,
-            start,
-            read.get("about", ""),
-            read.get("args", {}),
-            read.get("vars", {}),
-            defaults,
-            read.get("always", ()),
-            read.get("catch", {}),
-            nodes,
-            first.value.span if first else self.root.span,
+            name=read.get("flow", ""),
+            file=self.parsed.file,
+            revision=revision_,
+            start=read.get("start") or next(iter(nodes), ""),
+            about=read.get("about", ""),
+            args=read.get("args", {}),
+            vars=read.get("vars", {}),
+            defaults=defaults,
+            always=read.get("always", ()),
+            catch=read.get("catch", {}),
+            nodes=nodes,
+            span=first.value.span if first else self.root.span,
+            texts=read.get("texts", {}),
+            tools=read.get("tools", {}),
+            included=included,
+            zone_span=zone.value.span if zone else None,
         )
 
     def _defaults(self, read: Mapping[str, Any]) -> Defaults:
@@ -196,6 +231,7 @@ class _Loader:
             )
         kind = self.types[present[0] if present else ""]
         read = Fields(document.NODE_FIELDS).read(value, self.reading)
+        self.reading.node = value
         spec = kind.read(value.get(kind.key) if kind.key else None, self.reading)
         timeouts = document.override(defaults.timeouts, read.get("timeouts"))
         if not kind.timed and "node" not in read.get("timeouts", {}):
@@ -220,10 +256,13 @@ class _Loader:
             always=read.get("always", True),
             timeouts=timeouts,
             voice=read.get("voice", defaults.voice),
-            lang=read.get("lang", defaults.lang),
+            lang=read.get("lang"),
             max_visits=read.get("max_visits"),
             resume=read.get("resume"),
             type_span=value.entries[kind.key].value.span if kind.key else None,
+            model=read.get("model", defaults.model),
+            about=read.get("about", ""),
+            tags=read.get("tags", ()),
         )
 
     def _routes(
@@ -266,9 +305,6 @@ def _scalars(value: Value) -> list[Scalar]:
 
 def compile_templates(flow: Flow) -> None:
     """Compile every template and condition, so that no caller waits for it."""
-    for part in walk(flow.nodes):
-        if hasattr(part, "compile"):
-            part.compile()
-    for part in walk(flow.catch):
-        if hasattr(part, "compile"):
+    for part in walk(parts(flow)):
+        if isinstance(part, Template | Condition | Equalities):
             part.compile()

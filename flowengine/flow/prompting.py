@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+from flowengine.flow.diagnostics import one_of
 from flowengine.flow.finding import quoted
 from flowengine.flow.kinds import (
     SCALARS,
+    Decimal,
     Duration,
     Field,
     Fields,
     Kind,
     ListOf,
+    Pattern,
     Reading,
+    Reference,
     Schema,
     Test,
     Text,
     Whole,
     Words,
     by_shape,
-    described,
     say,
 )
-from flowengine.flow.model import BargeIn, Prompt, Segment
+from flowengine.flow.model import BargeIn, Prompt, Segment, Voice
 from flowengine.flow.source import Mapping as MappingValue
 from flowengine.flow.source import Scalar, Sequence, Value
+from flowengine.flow.wording import ByLanguage, Named, by_language, unless_by_language
 
 
 class PromptKind(Kind):
@@ -78,55 +82,23 @@ def _joined(first: Value, last: Value, reading: Reading) -> str | None:
     return line[:start] + quoted(line[start:end]) + line[end:]
 
 
-SEGMENT_FIELDS = (
-    Field("text", Words(), "The words."),
-    Field(
-        "audio", Text(), "A WAV file beside the flow; `text` holds its words and is spoken when the file is missing."
-    ),
-    Field("pause", Duration(), "Silence of this length."),
-    Field("one_of", Text(), "A list of prompts of which each call draws one."),
-    Field("if", Test(), "Left out unless this holds."),
-)
+class VoiceKind(Kind):
+    """Who speaks: a name, or a mapping."""
 
-
-def segment_schema() -> Schema:
-    """Give the schema of one segment of a prompt."""
-    properties = {f.name: described(f) for f in SEGMENT_FIELDS}
-    properties["one_of"] = {
-        "type": "array",
-        "items": {"$ref": "#/$defs/segment"},
-        "minItems": 1,
-        "errorMessage": "must be a list of prompts",
-        "description": SEGMENT_FIELDS[3].about,
-    }
-    mapping = {"type": "object", "properties": properties, "additionalProperties": False, "minProperties": 1}
-    return by_shape(scalar=Words().schema(), mapping=mapping, sentence="must be a text or a mapping")
-
-
-def _segment(value: Value, reading: Reading) -> Segment | None:
-    if isinstance(value, Scalar):
-        text = Words().read(value, reading)
-        return Segment(value.span, text) if text is not None else None
-    if not isinstance(value, MappingValue):
-        return None
-    forms = [name for name in ("text", "audio", "pause", "one_of") if name in value.entries]
-    if not forms or (len(forms) > 1 and forms != ["text", "audio"]):
-        if reading.report.has_error_in(value.span):
-            return None
-        reading.report.error(
-            "prompt-form",
-            "a prompt's mapping holds one of text, audio, pause or one_of",
-            value.span.start() if not forms else value.entries[forms[-1]].key.span,
-            about=forms[-1] if forms else "text",
-            help="only `audio` may have `text` beside it; make a list of several prompts",
+    mapping = Fields(
+        (
+            Field("name", Text(), "The provider's name of the voice.", default="default"),
+            Field("rate", Decimal(0.5, 2.0), "A factor of the normal speaking rate.", default=1.0),
         )
-        return None
-    read = Fields(SEGMENT_FIELDS).read(value, reading)
-    draws = value.get("one_of")
-    choices = (
-        tuple(s for s in (_segment(item, reading) for item in draws.items) if s) if isinstance(draws, Sequence) else ()
     )
-    return Segment(value.span, read.get("text"), read.get("audio"), read.get("pause", 0.0), choices, read.get("if"))
+
+    def schema(self) -> Schema:
+        return by_shape(scalar=Text().schema(), mapping=self.mapping.schema(), sentence="must be a voice's name")
+
+    def read(self, value: Value, reading: Reading) -> Voice | None:
+        if isinstance(value, MappingValue):
+            return Voice(**self.mapping.read(value, reading))
+        return Voice(value.text) if isinstance(value, Scalar) else None
 
 
 class BargeInKind(Kind):
@@ -151,3 +123,67 @@ class BargeInKind(Kind):
         if isinstance(value.value, bool):
             return BargeIn(value.value, value.value)
         return BargeIn(keys=value.text == "keys", speech=value.text == "speech")
+
+
+LANG = Pattern(r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", "must be a language tag such as en-US or de")
+
+
+class _Prompts(Kind):
+    """The list of prompts under `one_of`, as segments."""
+
+    def schema(self) -> Schema:
+        items = {"$ref": "#/$defs/segment"}
+        return say({"type": "array", "items": items, "minItems": 1}, "must be a list of prompts")
+
+    def read(self, value: Value, reading: Reading) -> tuple[Segment, ...]:
+        items = value.items if isinstance(value, Sequence) else []
+        return tuple(segment for item in items if (segment := _segment(item, reading)))
+
+
+FORMS = ("text", "audio", "one_of", "t", "pause")
+SEGMENT_FIELDS = (
+    Field("text", Words(), "The words."),
+    Field(
+        "audio", Text(), "A WAV file beside the flow; `text` holds its words and is spoken when the file is missing."
+    ),
+    Field("one_of", _Prompts(), "A list of prompts of which each call draws one."),
+    Field("t", Named("must be the name of a text under `texts`"), "A named text, declared under `texts`."),
+    Field("pause", Duration(), "Silence of this length."),
+    Field("if", Test(), "Left out unless this holds."),
+    Field("voice", VoiceKind(), "Who speaks this."),
+    Field("lang", LANG, "The language of this."),
+    Field("barge_in", BargeInKind(), "What may interrupt this."),
+)
+
+
+def segment_schema() -> Schema:
+    """Give the schema of one segment of a prompt."""
+    fields = {**Fields(SEGMENT_FIELDS).schema(), "minProperties": 1}
+    languages = ByLanguage(Reference("prompt", PromptKind)).schema()
+    mapping = unless_by_language(languages, fields)
+    return by_shape(scalar=Words().schema(), mapping=mapping, sentence="must be a text or a mapping")
+
+
+def _segment(value: Value, reading: Reading) -> Segment | None:
+    if isinstance(value, Scalar):
+        text = Words().read(value, reading)
+        return Segment(value.span, text) if text is not None else None
+    if not isinstance(value, MappingValue):
+        return None
+    if by_language(value):
+        return Segment(value.span, languages=ByLanguage(PromptKind()).read(value, reading))
+    forms = [name for name in FORMS if name in value.entries]
+    if not forms or (len(forms) > 1 and forms != ["text", "audio"]):
+        if reading.report.has_error_in(value.span):
+            return None
+        reading.report.error(
+            "prompt-form",
+            f"a prompt's mapping holds one of {one_of(FORMS)}",
+            value.span.start() if not forms else value.entries[forms[-1]].key.span,
+            about=forms[-1] if forms else "text",
+            help="only `audio` may have `text` beside it; make a list of several prompts",
+        )
+        return None
+    read = Fields(SEGMENT_FIELDS).read(value, reading)
+    names = {"if": "condition", "t": "named"}
+    return Segment(value.span, **{names.get(name, name): part for name, part in read.items()})

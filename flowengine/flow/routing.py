@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from flowengine.flow.diagnostics import Span
-from flowengine.flow.kinds import NAME, Kind, Reading, Schema, Test, by_shape, say, template
+from flowengine.flow.kinds import NAME, Kind, Reading, Schema, Test, by_shape, rendered, say
 from flowengine.flow.model import Assignment, Case, Target
 from flowengine.flow.source import Mapping as MappingValue
 from flowengine.flow.source import Scalar, Sequence, Value
@@ -36,20 +35,9 @@ class Assignments(Kind):
         if not isinstance(value, MappingValue):
             return ()
         return tuple(
-            Assignment(key, _rendered(entry.value, reading), entry.key.span, entry.value.span)
+            Assignment(key, rendered(entry.value, reading), entry.key.span, entry.value.span)
             for key, entry in value.entries.items()
         )
-
-
-def _rendered(value: Value, reading: Reading) -> Any:
-    if isinstance(value, MappingValue):
-        return {key: _rendered(entry.value, reading) for key, entry in value.entries.items()}
-    if isinstance(value, Sequence):
-        return [_rendered(item, reading) for item in value.items]
-    if isinstance(value.value, str):
-        parsed = template(value, reading)
-        return value.text if parsed.constant else parsed
-    return value.value
 
 
 class Route(Kind):

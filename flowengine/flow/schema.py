@@ -9,11 +9,11 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from flowengine.flow import document, kinds, prompting, routing
+from flowengine.flow import document, handling, kinds, prompting, routing, tooling
 from flowengine.flow.diagnostics import Report, Span, did_you_mean, one_of
 from flowengine.flow.finding import quoted
-from flowengine.flow.kinds import Schema, described
-from flowengine.flow.model import RESERVED, NodeType
+from flowengine.flow.kinds import Fields, Schema, described
+from flowengine.flow.model import NodeType
 from flowengine.flow.source import Document, Entry, Scalar, Value, find
 from flowengine.flow.source import Mapping as MappingValue
 from flowengine.flow.validator import Misfit, Path, Validator
@@ -25,48 +25,63 @@ _SPOKEN_BOOLEANS = {"yes": "true", "on": "true", "no": "false", "off": "false"}
 
 def flow_schema(types: Mapping[str, NodeType]) -> Schema:
     """Give the JSON Schema (draft 2020-12) of a flow with these node types."""
-    node: Schema = {
-        "type": "object",
-        "properties": {f.name: described(f) for f in document.NODE_FIELDS},
-        "additionalProperties": False,
-        "errorMessage": "must be a node: a mapping with fields such as say, menu and goto",
-    }
-    for key, node_type in sorted(types.items()):
-        if key:
-            node["properties"][key] = {**node_type.schema(), "description": node_type.about}
-    node["x-types"] = sorted(key for key in types if key)
-    names = {
-        "pattern": kinds.NAME,
-        "not": {"enum": list(RESERVED)},
-        "errorMessage": "must be a name such as main or ask-number, and not again, back, end or else",
-    }
     schema: Schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": ID,
         "title": "A flow of flowengine",
-        "type": "object",
-        "properties": {f.name: described(f) for f in document.DOCUMENT_FIELDS},
-        "required": ["flow", "version", "nodes"],
-        "additionalProperties": False,
-        "errorMessage": "must be a flow: a mapping with flow, version and nodes",
-    }
-    schema["properties"]["nodes"] = {
-        "type": "object",
-        "propertyNames": names,
-        "additionalProperties": {"$ref": "#/$defs/node"},
-        "minProperties": 1,
-        "description": "The nodes of the flow by name; the first one is the start.",
-        "errorMessage": "must be a map from names to nodes, with one at least",
+        **Fields(document.DOCUMENT_FIELDS, "must be a flow: a mapping with flow, version and nodes").schema(),
     }
     schema["$defs"] = {
-        "node": node,
+        "node": node_schema(types),
         "segment": prompting.segment_schema(),
         "prompt": prompting.PromptKind().schema(),
-        "handler": document.handler_schema(),
-        "catch": document.CatchKind().schema(),
+        "handler": handling.handler_schema(),
+        "catch": handling.CatchKind().schema(),
+        "tool": tooling.tool_schema(),
         "route": routing.Route().schema(),
         "goto": routing.Goto().schema(),
     }
+    return schema
+
+
+def included_schema(types: Mapping[str, NodeType]) -> Schema:
+    """Give the JSON Schema of a file that flows include."""
+    flow = flow_schema(types)
+    properties = {name: flow["properties"][name] for name in document.INCLUDED}
+    sentence = f"must be a mapping with {', '.join(document.INCLUDED)}"
+    return {"type": "object", "properties": properties, "additionalProperties": False, "errorMessage": sentence} | {
+        "$defs": flow["$defs"]
+    }
+
+
+def node_schema(types: Mapping[str, NodeType]) -> Schema:
+    """Give the schema of a node: the fields of all types, and what each type allows beside its key."""
+    common = {f.name: described(f) for f in document.NODE_FIELDS}
+    keys = sorted(key for key in types if key)
+    own = {key: {**types[key].schema(), "description": types[key].about} for key in keys}
+    node: Schema = {
+        "type": "object",
+        # In the order in which the fields are best written, the types' keys before what follows them.
+        "properties": {**dict(list(common.items())[:3]), **own, **dict(list(common.items())[3:])},
+        "additionalProperties": False,
+        "errorMessage": "must be a node: a mapping with fields such as say, menu and goto",
+        "x-types": keys,
+    }
+    node["allOf"] = [{"if": {"required": [key]}, "then": _of_type(types[key], keys)} for key in keys]
+    return node
+
+
+def _of_type(node_type: NodeType, keys: list[str]) -> Schema:
+    """Say which keys may not stand beside the type's own, and which outcomes its `goto` can map."""
+    others = [key for key in keys if key != node_type.key]
+    sentence = f"must not stand beside {node_type.key}: a node has one type"
+    schema: Schema = {"propertyNames": {"not": {"enum": others}, "errorMessage": sentence, "x-two-types": True}}
+    if node_type.known_outcomes:
+        inner = {"$ref": "#/$defs/route"}
+        mapped = {name: {**inner, "description": about} for name, about in node_type.known_outcomes.items()}
+        mapped["else"] = {**inner, "description": "Every other outcome."}
+        about = next(f.about for f in document.NODE_FIELDS if f.name == "goto")
+        schema["properties"] = {"goto": {"properties": mapped, "description": about}}
     return schema
 
 
@@ -153,6 +168,8 @@ def _where(path: Path) -> str:
 def _bad_name(misfit: Misfit, place: Value, report: Report) -> None:
     entry = place.entries.get(misfit.name) if isinstance(place, MappingValue) else None
     sentence = misfit.schema.get("errorMessage", "is not a name that can stand here")
+    if "x-two-types" in misfit.schema:
+        return  # the loader tells of both at once
     if entry and not report.has_error_in(entry.key.span):
         report.error("bad-name", f'the name "{misfit.name}" {sentence}', entry.key.span, about=misfit.name)
 

@@ -17,7 +17,18 @@ _HUES = (
     ("#fbe4e6", "#b85c68"),
     ("#dff3f2", "#3f9590"),
     ("#f1efdf", "#8a8350"),
+    ("#fde8d8", "#c2703a"),
+    ("#e9e9fb", "#5f62b8"),
+    ("#f9e2f2", "#b5578f"),
+    ("#eaf6d9", "#7d9a34"),
+    ("#dbeff0", "#3a8a9a"),
+    ("#f6ead9", "#9a6b3f"),
+    ("#e6ecf0", "#5c7480"),
+    ("#fff3c9", "#a88a1a"),
+    ("#e8f5ee", "#3f8f68"),
 )
+# With it no two kinds of ours have the same colour (a test holds that).
+_SALT = 61
 # Widths in thousandths of the font size: those of a wide sans-serif (DejaVu Sans), so that narrower ones fit as well.
 _WIDTHS = {
     width: set(letters)
@@ -46,7 +57,7 @@ _BOLD = 1.16
 
 def hue(kind: str) -> tuple[str, str]:
     """Give the fill and the line colour of a kind, also of one that nobody has thought of: always the same one."""
-    return STEP if kind == "step" else _HUES[zlib.crc32(kind.encode()) % len(_HUES)]
+    return STEP if kind == "step" else _HUES[zlib.crc32(f"{_SALT}{kind}".encode()) % len(_HUES)]
 
 
 def joined(labels: Iterable[str]) -> str:

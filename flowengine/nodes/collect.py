@@ -1,14 +1,32 @@
-"""`collect`: one value of digits by keys, with an optional check and confirmation."""
+"""`collect`: one value into one variable, with an optional check and confirmation."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
-from flowengine.flow.diagnostics import Report, Span, did_you_mean
+from flowengine.flow import values
+from flowengine.flow.collecting import FORMS, Choosing, check_form, in_range, matches, read_choosing, read_range
+from flowengine.flow.diagnostics import Span, did_you_mean
 from flowengine.flow.expressions import Condition, Equalities
-from flowengine.flow.kinds import VARIABLE, Field, Fields, Flag, OneKey, Pattern, Reading, Reference, Schema, Test
-from flowengine.flow.model import Branch, Flow, Node, Prompt
+from flowengine.flow.kinds import (
+    VARIABLE,
+    Choice,
+    Field,
+    Fields,
+    Flag,
+    ListOf,
+    OneKey,
+    Pattern,
+    Reading,
+    Reference,
+    Schema,
+    Test,
+    Whole,
+    Words,
+)
+from flowengine.flow.model import Flow, Node, Prompt
+from flowengine.flow.node_type import LanguageHalf
 from flowengine.flow.prompting import PromptKind
 from flowengine.flow.source import Mapping, Value
 from flowengine.flow.values import UnfitValueError
@@ -18,12 +36,22 @@ from flowengine.runtime.node import Context, KeyTaken, NodeEvent, TimerDue
 
 BY_KEYS = ("digits", "int", "phone", "text")
 _LENGTH = r"^[1-9][0-9]?(\.\.[1-9][0-9]?)?$"
+_RANGE = r"^-?[0-9]+(\.[0-9]+)?\.\.-?[0-9]+(\.[0-9]+)?$"
+OUTCOMES = {
+    "done": "The value is there.",
+    "skipped": "The caller skipped it (only with `optional`).",
+    "empty": "There is nothing to choose from (only with `from`).",
+}
 YES, NO = "1", "2"
 
 
 @dataclass(frozen=True, slots=True)
 class CollectSpec:
-    """What is collected: ``least`` to ``most`` digits; ``end_key`` and ``clear_key`` are empty for none."""
+    """What is collected.
+
+    ``kind`` is the type of the value, empty for the variable's; ``least`` to ``most`` digits; ``range`` the least and
+    the greatest number; ``end_key`` and ``clear_key`` are empty for none; ``choosing`` is a choice at run time.
+    """
 
     into: str
     into_span: Span
@@ -34,25 +62,58 @@ class CollectSpec:
     check: Condition | Equalities | None = None
     confirm: Prompt | None = None
     optional: bool = False
+    kind: str = ""
+    range: tuple[float, float] | None = None
+    by: tuple[str, ...] = ("keys", "speech")
+    match: str = ""
+    choosing: Choosing | None = None
+    written: Mapping | None = None
 
 
-class Collect:
-    """Asks for digits. The value is tentative until it was checked and confirmed; only then is it stored."""
+class Collect(LanguageHalf):
+    """Asks for a value. It is tentative until it was checked and confirmed; only then is it stored."""
 
     key = "collect"
-    about = "One value by keys into one variable."
+    about = "One value by keys or voice into one variable."
+    example = """\
+ask:
+  say: Enter your six digit account number.
+  collect:
+    into: account
+    length: 6
+    confirm: "I have {{ account | spell }}. Press 1 if that is right, or 2 to try again."
+  goto: bye
+"""
     timed = True
     asks = True
-    pauses = True
+    events = ("noinput", "nomatch", "invalid", "toomany", "error.stt")
+    known_outcomes = OUTCOMES
     keeps_keys = True
     fields = (
         Field("into", Pattern(VARIABLE, "must be the name of a variable"), "The variable.", required=True),
-        Field("length", Pattern(_LENGTH, "must be a number of digits such as 6, or 4..8"), "How many digits."),
+        Field("type", Choice(values.TYPES), "The type of the value; default: the variable's."),
+        Field(
+            "length",
+            Pattern(_LENGTH, "must be a number of digits such as 6, or 4..8"),
+            "How many digits.",
+            examples=(6, "4..8"),
+        ),
+        Field("range", Pattern(_RANGE, "must be a range such as 1..5"), "The least and the greatest number."),
         Field("end_key", OneKey(), "The key that ends the entry, or none.", default="hash"),
         Field("clear_key", OneKey(), "The key that starts the entry over, or none.", default="none"),
+        Field("by", ListOf(Choice(("keys", "speech")), 1), "How it can be given.", default=["keys", "speech"]),
+        Field("match", Pattern(r"\S", "must be a regular expression"), "A regular expression for the whole value."),
         Field("check", Test(maps=False), "Must hold for the value, which stands under the variable's name."),
         Field("confirm", Reference("prompt", PromptKind), "Asked before the value is stored: 1 is yes, 2 is no."),
-        Field("optional", Flag(), "The last failure ends it as `skipped` instead of `toomany`.", default=False),
+        Field(
+            "optional",
+            Flag(),
+            "The caller may skip it, and the last failure ends it as `skipped` instead of `toomany`.",
+            default=False,
+        ),
+        Field("from", Words(), "A choice at run time: one `{{ }}` that is a list."),
+        Field("show", Reference("prompt", PromptKind), "With `from`: what is said of one entry; `it` is the entry."),
+        Field("page", Whole(1, 8), "With `from`: how many entries are offered at a time.", default=4),
     )
 
     def schema(self) -> Schema:
@@ -76,7 +137,8 @@ class Collect:
                     "empty-range", "the shorter length comes first", length.span, about=f"{least}..{most}"
                 )
         end_key, clear_key = read.get("end_key", "#"), read.get("clear_key", "")
-        self._check_keys(value, end_key, clear_key, reading.report)
+        self._check_keys(value, end_key, clear_key, reading)
+        plain = {name: read[name] for name in ("check", "confirm", "optional", "by", "match") if name in read}
         return CollectSpec(
             read.get("into", ""),
             into.span if into else start,
@@ -84,17 +146,19 @@ class Collect:
             most,
             end_key,
             clear_key,
-            read.get("check"),
-            read.get("confirm"),
-            read.get("optional", False),
+            **plain,
+            kind=read.get("type", ""),
+            range=read_range(value, read.get("range"), reading),
+            choosing=read_choosing(value, read, reading),
+            written=value,
         )
 
-    def _check_keys(self, value: Mapping, end_key: str, clear_key: str, report: Report) -> None:
+    def _check_keys(self, value: Mapping, end_key: str, clear_key: str, reading: Reading) -> None:
         """No digit ends the entry, and one key does one thing."""
         for name, key in (("end_key", end_key), ("clear_key", clear_key)):
             entry = value.entries.get(name)
             if entry and key and key in "0123456789":
-                report.error(
+                reading.report.error(
                     "digit-ends-entry",
                     f"`{name}: {key}` is one of the digits that are collected",
                     entry.value.span,
@@ -103,7 +167,7 @@ class Collect:
                 )
         entry = value.entries.get("clear_key")
         if entry and clear_key and clear_key == end_key:
-            report.error(
+            reading.report.error(
                 "same-key",
                 "this key ends the entry already",
                 entry.value.span,
@@ -112,30 +176,58 @@ class Collect:
             )
 
     def outcomes(self, spec: CollectSpec) -> tuple[str, ...]:
-        """Give `done`, and `skipped` when it is optional."""
-        return ("done", "skipped") if spec.optional else ("done",)
+        """Give `done`, `skipped` when it is optional, and `empty` when it chooses from a list."""
+        return ("done", *["skipped"] * spec.optional, *["empty"] * bool(spec.choosing))
 
-    def branches(self, spec: CollectSpec) -> tuple[Branch, ...]:
-        """There are none."""
-        return ()
-
-    def check(self, node: Node, flow: Flow, report: Report) -> None:
-        """The variable is declared and takes digits."""
+    def check(self, node: Node, flow: Flow, reading: Reading) -> None:
+        """The variable is declared, takes what is collected, and the fields are those of its type."""
         spec: CollectSpec = node.spec
         variable = flow.vars.get(spec.into)
         if spec.into and variable is None:
             help_ = did_you_mean(spec.into, flow.vars) or f"declare it: `vars: {{{spec.into}: digits}}`"
-            report.error(
+            reading.report.error(
                 "unknown-variable", f'unknown variable "{spec.into}"', spec.into_span, about=spec.into, help=help_
             )
-        if variable is not None and variable.kind not in BY_KEYS:
-            report.error(
+        if variable is None or spec.written is None or spec.choosing:
+            return
+        kind = spec.kind or variable.kind
+        place = spec.written.entries["type"].value.span if spec.kind else spec.into_span
+        if kind not in FORMS:
+            reading.report.error(
                 "wrong-type",
-                f"a {variable.kind} can not be collected by keys yet; {', '.join(BY_KEYS)} can",
-                spec.into_span,
-                about=variable.kind,
-                help="collect into a variable of the type digits",
+                f"a {kind} can not be collected; {', '.join(FORMS)} can",
+                place,
+                about=kind,
+                help="collect into a variable of another type, or choose `from` a list",
             )
+            return
+        if variable.kind not in (kind, *FORMS[kind].fits):
+            reading.report.error(
+                "wrong-type",
+                f'a {kind} does not fit "{variable.name}", which holds {variable.kind}',
+                place,
+                about=kind,
+                help=f"declare the variable as {kind}, or leave `type` out",
+            )
+        check_form(kind, spec.written, reading)
+
+    def takes(self, spec: CollectSpec) -> tuple[str, ...] | None:
+        """Its words may name any digit."""
+        return None
+
+    def gives(self, spec: CollectSpec, outcome: str) -> tuple[str, ...]:
+        """Give the variable a value when it is done."""
+        return (spec.into,) if outcome == "done" and spec.into else ()
+
+    def not_yet(self, node: Node, flow: Flow) -> tuple[str, Span] | None:
+        """Keys alone are heard yet, as digits."""
+        spec: CollectSpec = node.spec
+        if spec.choosing:
+            return "a choice `from` a list", node.type_span or node.name_span
+        if "keys" not in spec.by:
+            return "a value by voice alone", node.type_span or node.name_span
+        kind = spec.kind or flow.vars[spec.into].kind
+        return (f"collecting a {kind}", spec.into_span) if kind not in BY_KEYS else None
 
     def enter(self, ctx: Context) -> None:
         """Use what was typed ahead, else ask."""
@@ -217,6 +309,9 @@ class Collect:
         try:
             ctx.propose(spec.into, entry)
         except UnfitValueError:
+            ctx.fail("invalid")
+            return
+        if not (in_range(entry, spec.range) and matches(entry, spec.match)):
             ctx.fail("invalid")
             return
         if spec.check is not None and not spec.check.holds(ctx.scope()):

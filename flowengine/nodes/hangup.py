@@ -22,8 +22,7 @@ class Hangup(AsksNothing):
 
     key = "hangup"
     about = "Ends the call after its words were heard."
-    timed = False
-    pauses = True
+    example = "bye:\n  say: Thank you for calling. Goodbye.\n  hangup: {reason: solved}\n"
     keeps_keys = True
     fields = (
         Field("reason", Text(), "For the record."),

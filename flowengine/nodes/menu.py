@@ -1,131 +1,89 @@
-"""`menu`: one choice by key."""
+"""`menu`: one choice by key or voice."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
-from flowengine.flow.diagnostics import Label, Report, Span
-from flowengine.flow.expressions import Condition, Equalities
-from flowengine.flow.kinds import (
-    NAME,
-    Field,
-    Fields,
-    KeySequences,
-    ListOf,
-    Pattern,
-    Reading,
-    Schema,
-    Shaped,
-    Test,
-    Text,
-)
-from flowengine.flow.model import Assignment, Branch, Flow, Node, Prompt, Target
-from flowengine.flow.routing import Assignments, TargetName
-from flowengine.flow.source import Mapping, Sequence, Value
+from flowengine.flow import choosing
+from flowengine.flow.choosing import OPTIONS, Option
+from flowengine.flow.diagnostics import Span
+from flowengine.flow.kinds import Choice, Field, Fields, Reading, Schema, Shaped
+from flowengine.flow.model import Branch, Flow, Node, Prompt
+from flowengine.flow.node_type import LanguageHalf
+from flowengine.flow.source import Mapping, Value
 from flowengine.runtime import keys as keypad
 from flowengine.runtime.node import Context, KeyTaken, NodeEvent, TimerDue
-
-OPTION = (
-    Field("key", KeySequences(), "The keys that take this option: `1`, `12`, `star`, or a list of alternatives."),
-    Field("hear", ListOf(Text()), "The phrases that take this option when the caller speaks."),
-    Field("if", Test(), "The option is there only when this holds."),
-    Field("set", Assignments(), "Assigned when this option is taken."),
-    Field("add", Assignments(), "Added when this option is taken."),
-    Field("name", Pattern(NAME, "must be a name such as balance"), "Its outcome; default: its first phrase or key_1."),
-    Field("goto", TargetName(), "Where this option leads; without it the node's `goto` maps its name."),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One choice of a menu."""
-
-    name: str
-    span: Span
-    keys: tuple[str, ...]
-    hear: tuple[str, ...] = ()
-    condition: Condition | Equalities | None = None
-    set: tuple[Assignment, ...] = ()
-    add: tuple[Assignment, ...] = ()
-    target: Target | None = None
-    key_spans: tuple[Span, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class MenuSpec:
-    """The options in file order."""
+    """The options in file order; ``model`` says that a language model is asked when no phrase matched."""
 
     options: tuple[Option, ...]
+    model: bool = False
 
 
-_OPTIONS = ListOf(Fields(OPTION, "must be an option such as `{key: 1, goto: sales}`"), 1)
-
-
-class Menu:
+class Menu(LanguageHalf):
     """Asks for one choice. A key that begins a longer one waits `interdigit`; `#` ends the wait."""
 
     key = "menu"
-    about = "One choice by key: a list of options."
+    about = "One choice by key or voice: a list of options."
+    example = """\
+main:
+  say: For your balance press 1. For a person press 0.
+  menu:
+    - {key: 1, hear: [balance, account], goto: balance}
+    - {key: 0, hear: [person], goto: agent}
+"""
     timed = True
     asks = True
-    pauses = True
+    events = ("noinput", "nomatch", "toomany", "error.stt", "error.model")
     keeps_keys = True
-    fields = (Field("options", _OPTIONS, "The options.", required=True),)
+    fields = (
+        Field("options", OPTIONS, "The options.", required=True),
+        Field(
+            "understand",
+            Choice(("phrases", "model")),
+            "Whether a language model is asked when no phrase matched; it may only pick one of the options.",
+            default="phrases",
+        ),
+    )
 
     def schema(self) -> Schema:
         """Give the schema: a list of options, or a mapping that holds it."""
-        return Shaped("must be a list of options", mapping=Fields(self.fields), sequence=_OPTIONS).schema()
+        return Shaped("must be a list of options", mapping=Fields(self.fields), sequence=OPTIONS).schema()
 
     def read(self, value: Value | None, reading: Reading) -> MenuSpec:
         """Read the options."""
-        listed = value.get("options") if isinstance(value, Mapping) else value
-        items = listed.items if isinstance(listed, Sequence) else []
-        return MenuSpec(tuple(_option(item, reading) for item in items if isinstance(item, Mapping)))
+        if not isinstance(value, Mapping):
+            return MenuSpec(choosing.read_options(value, reading))
+        understand = Fields(self.fields[1:]).read(value, reading).get("understand")
+        return MenuSpec(choosing.read_options(value.get("options"), reading), understand == "model")
 
     def outcomes(self, spec: MenuSpec) -> tuple[str, ...]:
         """Name the options without a `goto` of their own."""
-        return tuple(dict.fromkeys(option.name for option in spec.options if option.target is None))
+        return choosing.outcomes(spec.options)
 
     def branches(self, spec: MenuSpec) -> tuple[Branch, ...]:
         """Give the options with a `goto` of their own."""
-        return tuple(Branch(o.name, _label(o), o.target, o.span) for o in spec.options if o.target)
+        return choosing.branches(spec.options)
 
-    def check(self, node: Node, flow: Flow, report: Report) -> None:
-        """No key and no name stands twice, and every option can be taken."""
-        keys: dict[str, Span] = {}
-        names: dict[str, Span] = {}
-        for option in node.spec.options:
-            if not option.keys and not report.has_error_in(option.span):
-                report.error(
-                    "option-without-key",
-                    "this option can not be taken: it has no key",
-                    option.span,
-                    about="key",
-                    help="add `key: 1`",
-                )
-            for key, span in zip(option.keys, option.key_spans, strict=True):
-                if key in keys and option.condition is None:
-                    report.error(
-                        "duplicate-menu-key",
-                        f"the key {key} takes two options",
-                        span,
-                        about=key,
-                        help="give each option a key of its own",
-                        related=(Label(keys[key], "first here"),),
-                    )
-                keys.setdefault(key, span)
-            if option.name in names and not report.has_error_in(option.span):
-                report.error(
-                    "duplicate-option",
-                    f'two options are called "{option.name}"',
-                    option.span,
-                    about=option.name,
-                    help="give one of them a `name`",
-                    related=(Label(names[option.name], "first here"),),
-                )
-            names.setdefault(option.name, option.span)
+    def check(self, node: Node, flow: Flow, reading: Reading) -> None:
+        """No key, phrase or name stands twice, and every option can be taken."""
+        choosing.check(node.spec.options, reading.report)
+
+    def takes(self, spec: MenuSpec) -> tuple[str, ...]:
+        """Give the keys of the options."""
+        return choosing.key_sequences(spec.options)
+
+    def not_yet(self, node: Node, flow: Flow) -> tuple[str, Span] | None:
+        """Nobody listens yet, so an option needs a key, and no model is asked."""
+        spec: MenuSpec = node.spec
+        if spec.model:
+            return "`understand: model`", node.type_span or node.name_span
+        silent = next((option for option in spec.options if not option.keys), None)
+        return ("an option by voice alone", silent.span) if silent else None
 
     def enter(self, ctx: Context) -> None:
         """Use what was typed ahead, else ask."""
@@ -197,35 +155,6 @@ def reprompt(ctx: Context) -> Prompt | None:
     if not node.reprompt or not failures:
         return node.say
     return node.reprompt[min(failures, len(node.reprompt)) - 1]
-
-
-def _option(item: Mapping, reading: Reading) -> Option:
-    read = Fields(OPTION).read(item, reading)
-    keys = read.get("key", ())
-    hear = read.get("hear", ())
-    first = hear[0] if hear else f"key_{_spoken(keys[0])}" if keys else "option"
-    name = read.get("name") or re.sub(r"[^a-z0-9]+", "_", first.lower()).strip("_")
-    written = item.get("key")
-    return Option(
-        name,
-        item.span,
-        keys,
-        hear,
-        read.get("if"),
-        read.get("set", ()),
-        read.get("add", ()),
-        read.get("goto"),
-        KeySequences.places(written) if written else (),
-    )
-
-
-def _spoken(key: str) -> str:
-    return key.replace("*", "star").replace("#", "hash").lower()
-
-
-def _label(option: Option) -> str:
-    words = f"key {' or '.join(_spoken(key) for key in option.keys)}" if option.keys else option.name
-    return f"{words} if {option.condition.source}" if option.condition else words
 
 
 NODE = Menu()

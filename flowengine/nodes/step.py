@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flowengine.flow.kinds import Field, Reading, Schema
+from flowengine.flow.kinds import Reading, Schema
 from flowengine.flow.source import Value
 from flowengine.runtime.node import AsksNothing, Context, NodeEvent, PromptOver
 
@@ -14,10 +14,10 @@ class Step(AsksNothing):
 
     key = ""
     about = "Speaks, assigns, and goes on."
+    example = "welcome:\n  say: Welcome to the bakery.\n  goto: bye\n"
     timed = True
     pauses = False
     keeps_keys = True
-    fields: tuple[Field, ...] = ()
 
     def schema(self) -> Schema:
         """There is no key, so nothing is under it."""

@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
+from flowengine.flow.diagnostics import Span
 from flowengine.flow.expressions import Template
-from flowengine.flow.kinds import Choice, Duration, Field, Fields, ListOf, Reading, Schema, Shaped, Words
+from flowengine.flow.kinds import (
+    Choice,
+    Duration,
+    Field,
+    Fields,
+    ListOf,
+    OneKey,
+    Reading,
+    Reference,
+    Schema,
+    Shaped,
+    Text,
+    Words,
+)
+from flowengine.flow.model import Flow, Node, Prompt
+from flowengine.flow.prompting import PromptKind
 from flowengine.flow.source import Mapping, Value
+from flowengine.flow.tooling import Arguments
 from flowengine.runtime.node import AsksNothing, Context, NodeEvent, PromptOver, Transferred
 
-OUTCOMES = ("ended", "busy", "noanswer", "declined", "failed")
+OUTCOMES = {
+    "ended": "The two have spoken, and the other one hung up.",
+    "busy": "The number is busy.",
+    "noanswer": "Nobody answered while it rang.",
+    "declined": "The other one did not accept the call.",
+    "failed": "The number could not be reached.",
+}
 _TO = Shaped("must be a number or a list of numbers", scalar=Words(), sequence=ListOf(Words(), 1))
 
 
@@ -22,6 +46,10 @@ class TransferSpec:
     ring: float = 25.0
     caller_id: Template | None = None
     max: float | None = 7200.0
+    headers: dict[str, Any] = field(default_factory=dict)
+    brief: Prompt | None = None
+    accept_key: str = ""
+    hold: str = ""
 
 
 class Transfer(AsksNothing):
@@ -29,14 +57,29 @@ class Transfer(AsksNothing):
 
     key = "transfer"
     about = "Hands the caller over to a number or SIP address."
-    timed = False
-    pauses = True
+    example = """\
+agent:
+  say: I will connect you.
+  transfer: {to: "+15550123", ring: 20s}
+  goto: {ended: bye, else: nobody}
+"""
+    events = ("error.transfer",)
+    known_outcomes = OUTCOMES
     keeps_keys = False
     fields = (
         Field("to", _TO, "The number or SIP address; of a list each is tried in turn.", required=True),
-        Field("mode", Choice(("dial", "blind")), "dial: the outcome comes back; blind: it does not.", default="dial"),
+        Field(
+            "mode",
+            Choice(("dial", "blind", "warm")),
+            "dial: the outcome comes back; blind: it does not; warm: the other one hears `brief` first.",
+            default="dial",
+        ),
         Field("ring", Duration(), "How long it rings.", default="25s"),
         Field("caller_id", Words(), "The number that is shown to the one who is called."),
+        Field("headers", Arguments(), "SIP headers for the other side."),
+        Field("brief", Reference("prompt", PromptKind), "What the one who is called hears first, in a warm transfer."),
+        Field("accept_key", OneKey(), "The key that accepts the call; another one, or none, declines it."),
+        Field("hold", Text(), "A WAV file beside the flow that the caller hears while it rings."),
         Field("max", Duration(), "The longest conversation.", default="2h"),
     )
 
@@ -49,16 +92,24 @@ class Transfer(AsksNothing):
         """Read the targets and how they are called."""
         if value is None:
             return TransferSpec(())
-        read = Fields(self.fields).read(value, reading) if isinstance(value, Mapping) else {}
-        to = read.get("to") if isinstance(value, Mapping) else Words().read(value, reading)
-        targets = (to,) if isinstance(to, Template) else tuple(to or ())
-        return TransferSpec(
-            targets, read.get("mode", "dial"), read.get("ring", 25.0), read.get("caller_id"), read.get("max", 7200.0)
-        )
+        if not isinstance(value, Mapping):
+            number = Words().read(value, reading)
+            return TransferSpec((number,) if number else ())
+        read = Fields(self.fields).read(value, reading)
+        to = read.pop("to", ())
+        return TransferSpec((to,) if isinstance(to, Template) else tuple(to), **read)
 
     def outcomes(self, spec: TransferSpec) -> tuple[str, ...]:
         """Give how a dial can end; a blind transfer leads nowhere."""
-        return () if spec.mode == "blind" else OUTCOMES
+        return () if spec.mode == "blind" else tuple(OUTCOMES)
+
+    def not_yet(self, node: Node, flow: Flow) -> tuple[str, Span] | None:
+        """The carriers' dials have neither briefs nor headers yet."""
+        spec: TransferSpec = node.spec
+        words = [(spec.mode == "warm", "`mode: warm`"), (bool(spec.brief), "`brief`"), (bool(spec.hold), "`hold`")]
+        words += [(bool(spec.headers), "`headers`"), (bool(spec.accept_key), "`accept_key`")]
+        missing = next((word for present, word in words if present), None)
+        return (missing, node.type_span or node.name_span) if missing else None
 
     def enter(self, ctx: Context) -> None:
         """Announce it; keys do not cut that, for nothing could take them."""

@@ -111,7 +111,7 @@ class Interpreter(Journey):
         if self.state.then[:1] == ["hang_up"]:
             return  # the last words are being said already
         self._leave()
-        parts = self._renderer().words(sentence("apology", self.node.lang), constant=True)
+        parts = self._renderer().words(sentence("apology", self.lang), constant=True)
         self._play(parts, ["hang_up", reason], "")
 
     def _prompt_over(self, event: fact.PromptFinished | fact.PromptInterrupted | fact.PromptFailed) -> None:

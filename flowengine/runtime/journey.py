@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from flowengine.errors import Bug
 from flowengine.flow.expressions import EvaluationError
 from flowengine.flow.graph import Cursor
 from flowengine.flow.model import Command, Handler
@@ -99,6 +100,8 @@ class Journey(Stage):
 
     def command(self, command: Command) -> None:
         """Take a global command."""
+        if command.target is None:
+            raise Bug(f"the command {command.name} leads nowhere")
         self.state.cooldowns[command.name] = self.state.at + command.cooldown
         self.note("command", name=command.name)
         self._go(command.target.node, digression=True)
@@ -186,9 +189,8 @@ class Journey(Stage):
 
     def _default(self, event: str) -> None:
         """Do what the engine does of itself: one sentence and ask again, or apologize and hang up."""
-        node = self.node
         self.state.handling = None if event in FAILURES else event
-        words = sentence(event if event in FAILURES else "apology", node.lang)
+        words = sentence(event if event in FAILURES else "apology", self.lang)
         parts = self._renderer().words(words, constant=True)
         if event in FAILURES:
             self.ask(self._type.question(self), parts)

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from flowengine.flow.diagnostics import Report
-from flowengine.flow.model import Assignment, Branch, Command, Flow, Node, NodeType, Prompt
+from flowengine.flow.diagnostics import Span
+from flowengine.flow.model import Assignment, Command, Flow, Node, NodeType, Prompt
+from flowengine.flow.node_type import LanguageHalf
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,9 @@ class RunningNode(NodeType, Protocol):
 
     keeps_keys: bool
 
+    def not_yet(self, node: Node, flow: Flow) -> tuple[str, Span] | None:
+        """Say what of a node this version does not run, and where it is written; None where it runs all of it."""
+
     def enter(self, ctx: Context) -> None:
         """Begin: speak, ask, or be done."""
 
@@ -138,17 +142,16 @@ class RunningNode(NodeType, Protocol):
         """Take the last failure in a way of its own instead of `toomany`; False for none."""
 
 
-class AsksNothing:
+class RunningHalf:
+    """A running half that runs all of its language half."""
+
+    def not_yet(self, node: Node, flow: Flow) -> tuple[str, Span] | None:
+        """Run everything."""
+        return None
+
+
+class AsksNothing(LanguageHalf, RunningHalf):
     """What node types that ask the caller nothing have in common."""
-
-    asks = False
-
-    def branches(self, spec: Any) -> tuple[Branch, ...]:
-        """Give no outcome a target of its own."""
-        return ()
-
-    def check(self, node: Node, flow: Flow, report: Report) -> None:
-        """Find nothing beyond the schema."""
 
     def question(self, ctx: Context) -> Prompt | None:
         """Ask nothing again: there are no failures."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import PurePosixPath
 from typing import Any
 
 from flowengine.flow.expressions import EvaluationError, Template
-from flowengine.flow.model import Prompt, Segment, Voice
+from flowengine.flow.model import Prompt, Segment, Text, Voice, in_force
 from flowengine.runtime.effects import Part, Pause, Recording, Speech
 
 # The engine's own words, by language; English where a language has none.
@@ -36,44 +37,76 @@ def sentence(name: str, lang: str) -> str:
 COVER = "•"
 
 
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How words are spoken: by which voice, in which language, and which one counts where that is missing."""
+
+    voice: Voice
+    lang: str
+    default: str
+
+    def of(self, segment: Segment) -> Manner:
+        """Give the manner of a segment that may have a voice and a language of its own."""
+        return Manner(segment.voice or self.voice, segment.lang or self.lang, self.default)
+
+    def choose(self, languages: Mapping[str, Prompt]) -> tuple[Prompt | None, Manner]:
+        """Choose a prompt by the language in force; what is chosen is spoken in its own language."""
+        tag = in_force(languages, self.lang, self.default)
+        if tag is None:
+            return None, self
+        same = tag.partition("-")[0] == self.lang.partition("-")[0]
+        return languages[tag], self if same else Manner(self.voice, tag, self.default)
+
+
 class Renderer:
     """Renders the prompts of one node entry."""
 
     def __init__(
-        self, scope: Mapping[str, Any], voice: Voice, lang: str, private: Collection[str], draw: tuple[int, int]
+        self,
+        scope: Mapping[str, Any],
+        manner: Manner,
+        texts: Mapping[str, Text],
+        private: Collection[str],
+        draw: tuple[int, int],
     ) -> None:
         self.scope = scope
-        self.voice = voice
-        self.lang = lang
+        self.manner = manner
+        self.texts = texts
         self.private = private
         self.draw = draw
         self.drawn = 0
 
-    def words(self, text: str, *, constant: bool, shown: str | None = None) -> list[Part]:
+    def words(self, text: str, *, constant: bool, shown: str | None = None, manner: Manner | None = None) -> list[Part]:
         """Give a text as parts; none for a text without a letter or digit."""
         text = " ".join(text.split())
         if not any(c.isalnum() for c in text):
             return []
-        return [Speech(text, self.voice.name, self.lang, self.voice.rate, constant, shown)]
+        manner = manner or self.manner
+        return [Speech(text, manner.voice.name, manner.lang, manner.voice.rate, constant, shown)]
 
-    def prompt(self, prompt: Prompt | None) -> list[Part]:
+    def prompt(self, prompt: Prompt | None, manner: Manner | None = None) -> list[Part]:
         """Render a prompt; raises ``EvaluationError``."""
-        return [part for segment in (prompt.segments if prompt else ()) for part in self._segment(segment)]
+        manner = manner or self.manner
+        return [part for segment in (prompt.segments if prompt else ()) for part in self._segment(segment, manner)]
 
-    def _segment(self, segment: Segment) -> list[Part]:
+    def _segment(self, segment: Segment, manner: Manner) -> list[Part]:
         if segment.condition is not None and not segment.condition.holds(self.scope):
             return []
+        manner = manner.of(segment)
+        if segment.languages:
+            return self.prompt(*manner.choose(segment.languages))
+        if segment.named:
+            return self.prompt(self.texts[segment.named.name].prompt, manner)
         if segment.pause:
             return [Pause(segment.pause)]
         if segment.one_of:
-            return self._segment(segment.one_of[self._index(len(segment.one_of))])
+            return self._segment(segment.one_of[self._index(len(segment.one_of))], manner)
         parts: list[Part] = []
         if segment.text is not None:
             text = segment.text
             private = any(name in self.private for name in text.names)
-            parts = self.words(
-                text.text(self.scope), constant=text.constant, shown=self._masked(text) if private else None
-            )
+            shown = self._masked(text) if private else None
+            parts = self.words(text.text(self.scope), constant=text.constant, shown=shown, manner=manner)
         if segment.audio is not None:
             words = parts[0] if parts and isinstance(parts[0], Speech) else None
             return [Recording(audio_path(segment), words)]
@@ -105,13 +138,21 @@ def _cover(value: Any) -> Any:
     return None if value is None else COVER * len(str(value))
 
 
-def constant_speech(prompt: Prompt, voice: Voice, lang: str) -> list[Speech]:
+def constant_speech(prompt: Prompt, manner: Manner, texts: Mapping[str, Text]) -> Iterator[Speech]:
     """Give the parts of a prompt that are the same in every call, to be rendered before the first one."""
-    found: list[Speech] = []
     for segment in prompt.segments:
-        for inner in segment.one_of or (segment,):
-            if inner.text is not None and inner.text.constant:
-                text = " ".join(inner.text.source.split())
-                if any(c.isalnum() for c in text):
-                    found.append(Speech(text, voice.name, lang, voice.rate, constant=True))
-    return found
+        yield from _constant(segment, manner.of(segment), texts)
+
+
+def _constant(segment: Segment, manner: Manner, texts: Mapping[str, Text]) -> Iterator[Speech]:
+    if segment.text is not None and segment.text.constant:
+        text = " ".join(segment.text.source.split())
+        if any(c.isalnum() for c in text):
+            yield Speech(text, manner.voice.name, manner.lang, manner.voice.rate, constant=True)
+    for inner in segment.one_of:
+        yield from _constant(inner, manner.of(inner), texts)
+    if segment.named and segment.named.name in texts:
+        yield from constant_speech(texts[segment.named.name].prompt, manner, texts)
+    chosen, spoken = manner.choose(segment.languages)
+    if chosen is not None:
+        yield from constant_speech(chosen, spoken, texts)

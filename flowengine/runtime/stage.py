@@ -16,7 +16,7 @@ from flowengine.runtime import effects as wish
 from flowengine.runtime import keys as keypad
 from flowengine.runtime.node import Context, KeyTaken, RunningNode
 from flowengine.runtime.program import Program
-from flowengine.runtime.prompts import Renderer
+from flowengine.runtime.prompts import Manner, Renderer
 from flowengine.runtime.state import ENDED, TRANSFERRING, State
 from flowengine.runtime.turns import IDLE, Turn
 from flowengine.runtime.variables import Variables
@@ -74,6 +74,11 @@ class Stage(ABC):
     def node(self) -> Node:
         """The node that is running."""
         return self.flow.nodes[self.state.visit.node]
+
+    @property
+    def lang(self) -> str:
+        """The language in force: the node's own, else the call's, which `set` may change."""
+        return self.node.lang or str(self.state.call["lang"])
 
     @property
     def _type(self) -> RunningNode:
@@ -172,7 +177,13 @@ class Stage(ABC):
     def _renderer(self) -> Renderer:
         state = self.state
         node = self.node
-        return Renderer(self.variables.scope(), node.voice, node.lang, self.program.private, (state.seed, state.epoch))
+        return Renderer(
+            self.variables.scope(),
+            Manner(node.voice, self.lang, self.flow.defaults.lang),
+            self.flow.texts,
+            self.program.private,
+            (state.seed, state.epoch),
+        )
 
     def scope(self) -> Mapping[str, Any]:
         """Give the names that templates and conditions read."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -75,6 +76,8 @@ class Variables:
         root, _, rest = name.partition(".")
         if root == "shared" and rest:
             self._state.shared[rest] = value
+        elif name == "call.lang":
+            self._state.call["lang"] = language(value)
         else:
             self._state.vars[name] = self._fit(name, value)
         self._note("assigned", name=name)
@@ -82,6 +85,13 @@ class Variables:
     def _fit(self, name: str, value: Any) -> Any:
         variable = self._declared[name]
         return fit(variable.kind, value, variable.choices)
+
+
+def language(value: Any) -> str:
+    """Give a language tag; raises ``UnfitValueError`` for what is none."""
+    if not isinstance(value, str) or not re.match(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z", value):
+        raise UnfitValueError("this is no language tag such as en-US or de")
+    return value
 
 
 def _value(value: Any, scope: Mapping[str, Any]) -> Any:

@@ -13,11 +13,12 @@ from flowengine.audio import mulaw
 from flowengine.audio.resample import Resampler
 from flowengine.call.ports import Store
 from flowengine.errors import EnvironmentProblem
-from flowengine.flow.loader import Loaded, compile_templates, duplicate_flows, load
-from flowengine.flow.model import Flow, Segment, walk
-from flowengine.runtime.node import RunningNode
+from flowengine.flow.folder import Folder
+from flowengine.flow.loader import Loaded, compile_templates, duplicate_flows, included_files, load
+from flowengine.flow.model import Flow, NodeType, Segment, parts, walk
 from flowengine.runtime.program import Program
 from flowengine.runtime.prompts import audio_path
+from flowengine.runtime.ready import unready
 
 RATE = 8000
 
@@ -25,7 +26,7 @@ RATE = 8000
 class FlowFolder:
     """Implements the port ``Library`` over a folder of flows."""
 
-    def __init__(self, store: Store, types: Mapping[str, RunningNode]) -> None:
+    def __init__(self, store: Store, types: Mapping[str, NodeType]) -> None:
         self.programs: dict[str, Program] = {}
         self._store = store
         self._types = types
@@ -34,12 +35,17 @@ class FlowFolder:
     async def open(self, folder: Path) -> list[tuple[Loaded, str]]:
         """Load every flow; give those with findings and their file. Flows with errors are not served."""
         texts = {path.as_posix(): path.read_bytes() for path in flow_files(folder)}
-        flows = [load(file, text, self._types) for file, text in texts.items()]
+        beside = Folder(lambda: texts, texts.get, self._types)
+        flows = [load(file, text, self._types, beside) for file, text in texts.items()]
+        included = {file for loaded in flows for file in loaded.sources}
+        flows = [loaded for loaded in flows if loaded.file not in included]
         twice = {finding.span.file: finding for finding in duplicate_flows(flows)}
         found: list[tuple[Loaded, str]] = []
         for loaded in flows:
             if loaded.file in twice:
                 loaded = replace(loaded, flow=None, diagnostics=(*loaded.diagnostics, twice[loaded.file]))
+            if loaded.flow is not None and (missing := unready(loaded.flow)):
+                loaded = replace(loaded, flow=None, diagnostics=(*loaded.diagnostics, *missing))
             if loaded.diagnostics:
                 found.append((loaded, loaded.file))
             flow = loaded.flow
@@ -48,6 +54,8 @@ class FlowFolder:
                 self.programs[flow.name] = self._revisions[flow.revision] = Program(flow)
                 # The name of the file goes with the text: prompts from files stand beside it.
                 await self._store.keep_flow(flow.revision, flow.file, texts[flow.file].decode("utf-8-sig"))
+                for file in flow.included:
+                    await self._store.keep_flow(f"{flow.revision}/{file}", file, texts[file].decode("utf-8-sig"))
         return found
 
     async def named(self, name: str) -> Program | None:
@@ -61,7 +69,12 @@ class FlowFolder:
         kept = await self._store.flow_text(revision)
         if kept is None:
             return None
-        flow = load(kept[0], kept[1], self._types).flow
+        texts: dict[str, bytes] = {}
+        for file in included_files(*kept):
+            part = await self._store.flow_text(f"{revision}/{file}")
+            if part is not None:
+                texts[file] = part[1].encode("utf-8")
+        flow = load(kept[0], kept[1], self._types, Folder(lambda: (), texts.get, self._types)).flow
         if flow is None:
             return None
         compile_templates(flow)
@@ -82,7 +95,7 @@ def load_recordings(flow: Flow) -> dict[str, bytes]:
     Raises ``EnvironmentProblem`` for a file that can not be played and has no words.
     """
     found: dict[str, bytes] = {}
-    for part in walk((flow.nodes, flow.catch)):
+    for part in walk(parts(flow)):
         if isinstance(part, Segment) and part.audio is not None:
             path = audio_path(part)
             try:

@@ -13,14 +13,16 @@ from flowengine import settings
 from flowengine.flow.diagnostics import Diagnostic
 from flowengine.flow.explanation import Explanation
 from flowengine.flow.explanations import EXPLANATIONS
+from flowengine.flow.folder import Folder
 from flowengine.flow.loader import duplicate_flows, load
 from flowengine.plugins import node_types
+from flowengine.runtime.ready import unready
 
 ROOT = Path(__file__).parents[2]
-REPORTING = [*(ROOT / "flowengine" / "flow").glob("*.py"), *(ROOT / "flowengine" / "nodes").glob("*.py")]
+REPORTING = [path for name in ("flow", "nodes", "runtime") for path in (ROOT / "flowengine" / name).glob("*.py")]
 REPORTING = [path for path in REPORTING if not path.name.startswith("expla")] + [ROOT / "flowengine" / "settings.py"]
 # Words of other trades that look like codes.
-NO_CODES = {"utf-8", "utf-8-sig", "if-present", "x-types", "merge-key"}
+NO_CODES = {"utf-8", "utf-8-sig", "if-present", "x-types", "x-two-types", "merge-key"}
 EVERY = pytest.mark.parametrize("one", EXPLANATIONS.values(), ids=list(EXPLANATIONS))
 
 
@@ -39,10 +41,14 @@ def findings(one: Explanation) -> list[Diagnostic]:
     if one.file == "flowengine.yaml":
         assert isinstance(one.example, str)
         return settings.parse(one.file, one.example.encode(), {})[1]
-    flows = [load(one.file, one.example, node_types())]
-    if one.beside:
-        flows.append(load("beside.yaml", one.beside, node_types()))
-    return [d for loaded in flows for d in loaded.diagnostics] + duplicate_flows(flows)
+    example = one.example.encode() if isinstance(one.example, str) else one.example
+    files = {one.file: example, **({"beside.yaml": one.beside.encode()} if one.beside else {})}
+    folder = Folder(lambda: files, files.get, node_types())
+    flows = [load(one.file, one.example, node_types(), folder)]
+    if "flow:" in one.beside:
+        flows.append(load("beside.yaml", one.beside, node_types(), folder))
+    missing = [d for loaded in flows if loaded.flow for d in unready(loaded.flow)] if one.code == "not-run-yet" else []
+    return [d for loaded in flows for d in loaded.diagnostics] + duplicate_flows(flows) + missing
 
 
 @EVERY

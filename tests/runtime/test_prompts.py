@@ -12,7 +12,7 @@ from flowengine.flow.expressions import EvaluationError
 from flowengine.flow.loader import load
 from flowengine.flow.model import Voice
 from flowengine.runtime.effects import Pause, Recording, Speech
-from flowengine.runtime.prompts import SENTENCES, Renderer, constant_speech, sentence
+from flowengine.runtime.prompts import SENTENCES, Manner, Renderer, constant_speech, sentence
 
 FLOW = """
 flow: t
@@ -23,6 +23,7 @@ nodes:
     say: {say}
     goto: end
 """
+EN = Manner(Voice("default", 1.0), "en", "en")
 
 
 def prompt(say: str) -> Any:
@@ -33,7 +34,7 @@ def prompt(say: str) -> Any:
 
 def render(say: str, draw: tuple[int, int] = (1, 1), **names: Any) -> list[Any]:
     scope = {"args": {}, "n": 3, "pin": "4711", **names}
-    return Renderer(scope, Voice("default", 1.0), "en", {"pin"}, draw).prompt(prompt(say))
+    return Renderer(scope, EN, {}, {"pin"}, draw).prompt(prompt(say))
 
 
 RENDERED = [
@@ -72,7 +73,7 @@ def test_private_values_are_shown_covered() -> None:
 
 
 def test_an_error_in_a_later_part_speaks_nothing() -> None:
-    incomplete = Renderer({"args": {}}, Voice("default", 1.0), "en", (), (1, 1))
+    incomplete = Renderer({"args": {}}, EN, {}, (), (1, 1))
     with pytest.raises(EvaluationError):
         incomplete.prompt(prompt('[Hello., "{{ n }}"]'))
 
@@ -86,9 +87,8 @@ def test_one_of_is_drawn_by_seed_and_epoch() -> None:
 
 
 def test_constant_words_are_those_without_a_template() -> None:
-    found = constant_speech(
-        prompt('[Hello., "{{ n }}", {one_of: [A one., B two.]}, {pause: 1s}]'), Voice("v", 1.2), "de"
-    )
+    said = prompt('[Hello., "{{ n }}", {one_of: [A one., B two.]}, {pause: 1s}]')
+    found = list(constant_speech(said, Manner(Voice("v", 1.2), "de", "de"), {}))
     assert [(s.text, s.voice, s.lang, s.rate) for s in found] == [
         ("Hello.", "v", "de", 1.2),
         ("A one.", "v", "de", 1.2),

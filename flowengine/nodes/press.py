@@ -1,0 +1,58 @@
+"""`press`: send digits to the far end."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from flowengine.flow.expressions import Template
+from flowengine.flow.kinds import Reading, Schema, Words
+from flowengine.flow.node_type import LanguageHalf
+from flowengine.flow.source import Value
+
+OUTCOMES = {"done": "The tones were sent."}
+_KEYS = re.compile(r"[0-9*#A-Dw]+")
+
+
+@dataclass(frozen=True, slots=True)
+class PressSpec:
+    """The keys, `w` for half a second of silence."""
+
+    keys: Template | None = None
+
+
+class Press(LanguageHalf):
+    """Sends key tones, to walk through another company's menu."""
+
+    key = "press"
+    about = "Sends the tones of keys to the far end."
+    example = 'dial:\n  press: "w1w{{ account }}#"\n  goto: bye\n'
+    timed = True
+    known_outcomes = OUTCOMES
+
+    def schema(self) -> Schema:
+        """Give the schema: keys."""
+        schema = Words().schema()
+        return {**schema, "errorMessage": "must be keys: 0 to 9, *, #, A to D, and w for half a second"}
+
+    def read(self, value: Value | None, reading: Reading) -> PressSpec:
+        """Read the keys; what is written out is held against the keys that there are."""
+        keys = Words().read(value, reading) if value is not None else None
+        if keys is not None and keys.constant and value is not None and not reading.report.has_error_in(value.span):
+            unknown = _KEYS.sub("", keys.source)
+            if unknown or not keys.source:
+                reading.report.error(
+                    "unknown-key",
+                    f'"{unknown[:1]}" is no key of a telephone',
+                    value.span,
+                    about=unknown[:1],
+                    help="use 0 to 9, *, #, A to D, and w for half a second of silence",
+                )
+        return PressSpec(keys)
+
+    def outcomes(self, spec: PressSpec) -> tuple[str, ...]:
+        """Give the one outcome."""
+        return ("done",)
+
+
+NODE = Press()

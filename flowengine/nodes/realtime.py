@@ -1,0 +1,22 @@
+"""`realtime`: a conversation with a speech-to-speech model, until an exit."""
+
+from __future__ import annotations
+
+from flowengine.nodes.chat import Chat
+
+
+class Realtime(Chat):
+    """As a chat, but one model hears and speaks by itself."""
+
+    key = "realtime"
+    about = "A conversation with a speech-to-speech model, until one of its exits is taken."
+    example = """\
+help:
+  realtime:
+    prompt: Help with questions about orders, and with nothing else.
+    exits:
+      done: {when: the caller needs nothing more, goto: bye}
+"""
+
+
+NODE = Realtime()

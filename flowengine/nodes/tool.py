@@ -1,0 +1,46 @@
+"""`tool`: run one tool without a model."""
+
+from __future__ import annotations
+
+from flowengine.flow.kinds import Reading, Schema
+from flowengine.flow.model import ToolRun
+from flowengine.flow.node_type import LanguageHalf
+from flowengine.flow.source import Value
+from flowengine.flow.tooling import ToolRunKind
+
+OUTCOMES = {"done": "The tool has answered."}
+
+
+class ToolNode(LanguageHalf):
+    """Runs a tool; its answer is `result` until the next one."""
+
+    key = "tool"
+    about = "Runs one tool; its answer is `result`."
+    example = """\
+lookup:
+  tool: get_balance
+  catch:
+    error.http.404: {say: I can not find that account., goto: ask}
+  set: {balance: "{{ result.balance }}"}
+  goto: bye
+"""
+    timed = True
+    pauses = False
+    events = ("error.tool",)
+    known_outcomes = OUTCOMES
+    fields = ToolRunKind.mapping.fields
+
+    def schema(self) -> Schema:
+        """Give the schema: a tool's name, or a mapping."""
+        return ToolRunKind().schema()
+
+    def read(self, value: Value | None, reading: Reading) -> ToolRun | None:
+        """Read which tool runs, and with what."""
+        return ToolRunKind().read(value, reading) if value is not None else None
+
+    def outcomes(self, spec: ToolRun | None) -> tuple[str, ...]:
+        """Give the one outcome."""
+        return ("done",)
+
+
+NODE = ToolNode()

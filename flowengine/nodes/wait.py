@@ -1,0 +1,126 @@
+"""`wait`: hold until time or an event."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flowengine.flow import choosing
+from flowengine.flow.choosing import OPTIONS, Option
+from flowengine.flow.diagnostics import Span
+from flowengine.flow.kinds import (
+    NAME,
+    Duration,
+    Field,
+    Fields,
+    ListOf,
+    Reading,
+    Reference,
+    Schema,
+    Text,
+    by_shape,
+)
+from flowengine.flow.model import Branch, Flow, Named, Node, Prompt
+from flowengine.flow.node_type import LanguageHalf
+from flowengine.flow.prompting import PromptKind
+from flowengine.flow.source import Mapping, Value
+from flowengine.flow.wording import Named as NamedKind
+
+OUTCOMES = {"timeout": "The time is over."}
+_EVENT = NamedKind("must be the name of an event such as agent-free", NAME)
+
+
+@dataclass(frozen=True, slots=True)
+class WaitSpec:
+    """``seconds`` None: without end; ``play`` a file that is heard meanwhile; ``say`` comes every ``every`` seconds."""
+
+    seconds: float | None = None
+    play: str = ""
+    say: Prompt | None = None
+    every: float = 45.0
+    events: tuple[Named, ...] = ()
+    options: tuple[Option, ...] = ()
+
+
+class Wait(LanguageHalf):
+    """Holds the line: for a time, until an event of the application, or until the caller chooses."""
+
+    key = "wait"
+    about = "Holds the line until time has passed, an event comes, or the caller chooses."
+    example = """\
+queue:
+  say: All our people are busy.
+  wait:
+    for: 5m
+    every: 45s
+    say: Thank you for waiting. Press 1 to be called back.
+    events: [agent_free]
+    options:
+      - {key: 1, goto: callback}
+  goto: {agent_free: agent, timeout: nobody}
+"""
+    events = ("nomatch", "error.stt")
+    known_outcomes = OUTCOMES
+    fields = (
+        Field("for", Duration(), "How long; without it, until an event or a choice."),
+        Field("play", Text(), "A WAV file beside the flow that is heard meanwhile."),
+        Field("say", Reference("prompt", PromptKind), "Spoken after the first `every`, and again."),
+        Field("every", Duration(), "How often `say` is spoken.", default="45s"),
+        Field("events", ListOf(_EVENT, 1), "Events of the application that end it; each is an outcome."),
+        Field("options", OPTIONS, "Choices of the caller, as in a menu."),
+    )
+
+    def schema(self) -> Schema:
+        """Give the schema: a duration, or a mapping."""
+        sentence = "must be a duration such as 5s, or a mapping such as `{for: 5m, events: [agent_free]}`"
+        mapping = {**Fields(self.fields, sentence).schema(), "minProperties": 1}
+        return by_shape(scalar=Duration().schema(), mapping=mapping, sentence=sentence)
+
+    def read(self, value: Value | None, reading: Reading) -> WaitSpec:
+        """Read how long, for what, and what is heard meanwhile."""
+        if not isinstance(value, Mapping):
+            return WaitSpec(Duration().read(value, reading) if value is not None else None)
+        read = Fields(self.fields).read(value, reading)
+        options = choosing.read_options(value.get("options"), reading)
+        read.pop("options", None)
+        seconds = read.pop("for", None)
+        ways = [name for name in ("for", "events", "options") if name in value.entries]
+        if not ways and not reading.report.has_error_in(value.span):
+            reading.report.error(
+                "endless-wait",
+                "nothing ends this wait",
+                value.span.start(),
+                about="for",
+                help="add `for: 5m`, events or options",
+            )
+        return WaitSpec(seconds, options=options, **read)
+
+    def outcomes(self, spec: WaitSpec) -> tuple[str, ...]:
+        """Give the end of time, the events, and the options without a `goto` of their own."""
+        events = tuple(dict.fromkeys(event.name for event in spec.events))
+        return (*["timeout"] * (spec.seconds is not None), *events, *choosing.outcomes(spec.options))
+
+    def branches(self, spec: WaitSpec) -> tuple[Branch, ...]:
+        """Give the options with a `goto` of their own."""
+        return choosing.branches(spec.options)
+
+    def check(self, node: Node, flow: Flow, reading: Reading) -> None:
+        """No key, phrase or name stands twice."""
+        spec: WaitSpec = node.spec
+        choosing.check(spec.options, reading.report)
+        taken: dict[str, Span] = {event.name: event.span for event in spec.events}
+        for option in spec.options:
+            if option.name in taken or option.name == "timeout":
+                reading.report.error(
+                    "duplicate-option",
+                    f'an option and an outcome of the wait are both called "{option.name}"',
+                    option.span,
+                    about=option.name,
+                    help="give the option another `name`",
+                )
+
+    def takes(self, spec: WaitSpec) -> tuple[str, ...]:
+        """Give the keys of the options."""
+        return choosing.key_sequences(spec.options)
+
+
+NODE = Wait()
