@@ -158,6 +158,8 @@ class Defaults:
     """What holds for nodes that say nothing else."""
 
     lang: str = "en-US"
+    zone: str = "UTC"
+    currency: str = ""
     voice: Voice = Voice()
     barge_in: BargeIn = BargeIn()
     type_ahead: str = "menu"

@@ -46,7 +46,7 @@ class Stage(ABC):
     @property
     def variables(self) -> Variables:
         """The call's variables."""
-        return Variables(self.state, self.flow.vars, self.env, self.note)
+        return Variables(self.state, self.flow.vars, self.env, self.note, self.flow.defaults)
 
     @property
     def state(self) -> State:
@@ -172,7 +172,8 @@ class Stage(ABC):
     def _renderer(self) -> Renderer:
         state = self.state
         node = self.node
-        return Renderer(self.variables.scope(), node.voice, node.lang, self.program.private, (state.seed, state.epoch))
+        scope = self.variables.scope(node.lang)
+        return Renderer(scope, node.voice, node.lang, self.program.private, (state.seed, state.epoch))
 
     def scope(self) -> Mapping[str, Any]:
         """Give the names that templates and conditions read."""

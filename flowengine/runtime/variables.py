@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from flowengine.flow.expressions import Template
-from flowengine.flow.model import Assignment, Variable
+from flowengine.flow.expressions import FORMAT, Format, Template
+from flowengine.flow.model import Assignment, Defaults, Variable
 from flowengine.flow.values import UnfitValueError, fit
 from flowengine.runtime.state import State
 
@@ -15,15 +15,21 @@ class Variables:
     """Reads and writes the variables in a call's state; each assignment is told to ``note`` by its name alone."""
 
     def __init__(
-        self, state: State, declared: Mapping[str, Variable], env: Mapping[str, str], note: Callable[..., None]
+        self,
+        state: State,
+        declared: Mapping[str, Variable],
+        env: Mapping[str, str],
+        note: Callable[..., None],
+        defaults: Defaults,
     ) -> None:
         self._state = state
         self._declared = declared
         self._env = env
         self._note = note
+        self._defaults = defaults
 
-    def scope(self) -> Mapping[str, Any]:
-        """Give the names that templates and conditions read."""
+    def scope(self, lang: str = "") -> Mapping[str, Any]:
+        """Give the names that templates and conditions read; values are written in ``lang``, else the call's."""
         state, visit = self._state, self._state.visit
         node = {
             "visits": state.visits.get(visit.node, 0),
@@ -34,6 +40,9 @@ class Variables:
         return {
             **state.vars,
             **state.tentative,
+            FORMAT: Format(
+                lang or state.call.get("lang") or self._defaults.lang, self._defaults.currency, self._defaults.lang
+            ),
             "call": {**state.call, "failures": state.failures},
             "args": state.args,
             "env": self._env,
