@@ -33,6 +33,7 @@ from flowengine.flow.model import Catch, Command, Handler, Limits, Timeouts, Var
 from flowengine.flow.prompting import BargeInKind, PromptKind
 from flowengine.flow.routing import Assignments, Goto, TargetName
 from flowengine.flow.source import Mapping, Scalar, Sequence, Value, to_plain
+from flowengine.flow.timetable import HoursKind
 
 EVENTS = (
     "noinput",
@@ -300,6 +301,7 @@ DOCUMENT_FIELDS = (
     Field("about", Text(), "One paragraph for people."),
     Field("args", VariablesKind(), "Inputs of the flow."),
     Field("vars", VariablesKind(), "The variables of the flow."),
+    Field("hours", HoursKind(), "Opening hours by name: `if: office is open`."),
     Field("defaults", DEFAULTS, "What holds for every node that says nothing else."),
     Field("always", _COMMANDS, "Global commands."),
     Field("catch", Reference("catch", CatchKind), "Handlers for the whole flow."),

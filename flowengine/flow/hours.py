@@ -7,11 +7,13 @@ a time means: one that comes twice is the first of the two, one that is left out
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
+
+from flowengine.flow.diagnostics import Span
 
 DAY = 24 * 60
 _YEAR = timedelta(days=366)
@@ -53,12 +55,15 @@ class Days(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """Opening hours. ``week`` has the spans of each day from Monday on; ``zone`` is empty for the flow's zone."""
+    """Opening hours. ``week`` has the spans of each day from Monday on; ``zone`` is empty for the flow's zone,
+    ``span`` is the place of the name.
+    """
 
     zone: str = ""
     week: tuple[tuple[TimeSpan, ...], ...] = ((),) * 7
     closed: tuple[Days, ...] = ()
     special: tuple[tuple[Days, tuple[TimeSpan, ...]], ...] = ()
+    span: Span | None = field(default=None, compare=False)
 
     def spans(self, day: date) -> tuple[TimeSpan, ...]:
         """Give the spans that begin on a day: `special` wins over `closed`, `closed` over the week."""

@@ -170,6 +170,7 @@ class _Loader:
             read.get("catch", {}),
             nodes,
             first.value.span if first else self.root.span,
+            read.get("hours", {}),
         )
 
     def _defaults(self, read: Mapping[str, Any]) -> Defaults:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from flowengine.flow.diagnostics import Report, Span
 from flowengine.flow.expressions import Condition, Equalities, Template
+from flowengine.flow.hours import Hours
 
 if TYPE_CHECKING:
     from flowengine.flow.kinds import Field, Reading
@@ -224,6 +225,7 @@ class Flow:
     catch: Mapping[str, Catch]
     nodes: Mapping[str, Node]
     span: Span
+    hours: Mapping[str, Hours] = field(default_factory=dict)
 
 
 class NodeType(Protocol):
