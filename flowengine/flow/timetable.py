@@ -86,7 +86,8 @@ def _span(value: Scalar, reading: Reading) -> TimeSpan | None:
     if begin == end:
         message = f"`{value.text}` ends when it begins"
         help_ = "write 24h for the whole day, or [] for a day without hours"
-        reading.report.error("empty-span", message, value.span, about=value.text, help=help_)
+        place = reading.locate(value.span, value.text)
+        reading.report.error("empty-span", message, place, about=value.text, help=help_)
         return None
     return TimeSpan(begin, end if begin < end else end + DAY)
 
