@@ -21,33 +21,35 @@ MAX_DEPTH = 60
 LOOP = ("index", "first", "last", "length")
 """What `loop` has inside a `{% for %}`: the number of the entry from 1, and whether it is the first or last one."""
 
-_ALLOWED = (
-    nodes.Template,
-    nodes.Output,
-    nodes.TemplateData,
-    nodes.Name,
-    nodes.Const,
-    nodes.Getattr,
-    nodes.Getitem,
-    nodes.Compare,
-    nodes.Operand,
-    nodes.And,
-    nodes.Or,
-    nodes.Not,
-    nodes.Test,
-    nodes.Filter,
-    nodes.Add,
-    nodes.Sub,
-    nodes.Mul,
-    nodes.Div,
-    nodes.FloorDiv,
-    nodes.Mod,
-    nodes.Neg,
-    nodes.If,
-    nodes.For,
-    nodes.List,
-    nodes.Tuple,
-    nodes.CondExpr,
+_ALLOWED = frozenset(
+    [
+        nodes.Template,
+        nodes.Output,
+        nodes.TemplateData,
+        nodes.Name,
+        nodes.Const,
+        nodes.Getattr,
+        nodes.Getitem,
+        nodes.Compare,
+        nodes.Operand,
+        nodes.And,
+        nodes.Or,
+        nodes.Not,
+        nodes.Test,
+        nodes.Filter,
+        nodes.Add,
+        nodes.Sub,
+        nodes.Mul,
+        nodes.Div,
+        nodes.FloorDiv,
+        nodes.Mod,
+        nodes.Neg,
+        nodes.If,
+        nodes.For,
+        nodes.List,
+        nodes.Tuple,
+        nodes.CondExpr,
+    ]
 )
 # What is forbidden, by the syntax node that it would have been: words for it, and how it is written.
 _FORBIDDEN = {
@@ -167,15 +169,17 @@ def _guard(tree: nodes.Template) -> None:
         node, depth, loop = open_.pop()
         if depth > MAX_DEPTH:
             raise _too_deep()
-        if isinstance(node, _ALLOWED):
-            check = _CHECKS.get(type(node))
+        kind_ = type(node)
+        if kind_ in _ALLOWED:
+            check = _CHECKS.get(kind_)
             errors += check(node, loop) if check else ()
         else:
             errors.append(_forbidden(node))
-        loop = loop or isinstance(node, nodes.For)
+        loop = loop or kind_ is nodes.For
         open_ += reversed([(child, depth + 1, loop) for child in node.iter_child_nodes()])
-    written = sum(len(part.data) for part in tree.find_all(nodes.TemplateData)) if not errors else 0
-    if written > MAX_RESULT and not any(isinstance(node, nodes.If) for node in tree.body):
+    # What stands outside of every `if` and `for` is written in any case.
+    parts = [part for node in tree.body if isinstance(node, nodes.Output) for part in node.nodes]
+    if sum(len(part.data) for part in parts if isinstance(part, nodes.TemplateData)) > MAX_RESULT:
         errors.append(ExpressionError(f"a text with {{{{ }}}} has {MAX_RESULT} characters at most"))
     if errors:
         errors[0].more = tuple(errors[1:])

@@ -63,6 +63,7 @@ SCOPE: dict[str, Any] = {
         ("{# a note #}end", "end"),
         ("line\n", "line\n"),
         ("{% raw %}{{ n }}{% endraw %}", "{{ n }}"),
+        ("{% if n == 1 %}" + "x" * 4001 + "{% else %}y{% endif %}", "y"),
         ("{% if n == 1 %}one{% elif n == 3 %}three{% endif %}", "three"),
         ("{% if nothing %}x{% endif %}!", "!"),
         ("{% for x in items %}{{ x }}, {% endfor %}end", "1, 2, end"),

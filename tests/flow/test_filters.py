@@ -15,7 +15,8 @@ from flowengine.flow.expressions import FILTERS, FORMAT, TESTS, EvaluationError,
 from flowengine.flow.filters import Example
 
 SPAN = Span("f", 1, 1, 1, 2)
-EXAMPLES = [one for known in (*FILTERS.values(), *TESTS.values()) for one in known.examples]
+EXAMPLES = [one for known in FILTERS.values() for one in known.examples]
+EXAMPLES += [one for known in TESTS.values() for one in known.examples]
 MONDAY = datetime(2026, 1, 5, 9, 30, tzinfo=UTC)
 
 
