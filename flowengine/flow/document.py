@@ -32,6 +32,7 @@ from flowengine.flow.model import Text as NamedText
 from flowengine.flow.prompting import LANG, BargeInKind, PromptKind, VoiceKind
 from flowengine.flow.routing import Assignments, Goto, TargetName
 from flowengine.flow.source import Mapping, Scalar, Sequence, Value
+from flowengine.flow.timetable import HoursKind, ZoneKind
 from flowengine.flow.tooling import ToolsKind
 
 _Bounds = TypeVar("_Bounds", Timeouts, Limits)
@@ -123,11 +124,10 @@ LIMITS = Fields(
 )
 TYPE_AHEAD = Choice(("menu", "always", "never"))
 CURRENCY = Pattern(r"^[A-Z]{3}$", "must be a currency such as USD or EUR")
-ZONE = Pattern(r"^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$", "must be a time zone such as Europe/Berlin")
 DEFAULTS = Fields(
     (
         Field("lang", LANG, "The language of the call.", default="en-US", examples=("en-US", "en-GB", "de-DE")),
-        Field("zone", ZONE, "The time zone of dates and hours.", default="UTC", examples=("Europe/Berlin",)),
+        Field("zone", ZoneKind(), "The time zone of dates and hours.", default="UTC", examples=("Europe/Berlin",)),
         Field("currency", CURRENCY, "The currency of money; default: that of the language's region."),
         Field("voice", VoiceKind(), "Who speaks."),
         Field("barge_in", BargeInKind(), "What may interrupt prompts.", default=True),
@@ -190,6 +190,7 @@ DOCUMENT_FIELDS = (
     Field("args", VariablesKind(), "Inputs of the flow: from the carrier, an application, or a calling flow."),
     Field("vars", VariablesKind(), "The variables of the flow."),
     Field("texts", TextsKind(), "Named texts, also by language; `say: {t: NAME}` speaks one."),
+    Field("hours", HoursKind(), "Opening hours by name: `if: office is open`."),
     Field("tools", ToolsKind(), "Named tools: HTTP requests, Python functions, tools of MCP servers."),
     Field("defaults", DEFAULTS, "What holds for every node that says nothing else."),
     Field("always", _COMMANDS, "Global commands: keys and phrases that work in every node."),

@@ -80,9 +80,9 @@ WAYS = (
     Explanation(
         "option-without-key",
         "an option that can not be taken",
-        "Options are taken by key in this version; this one has none.",
-        "add `key: 1`",
-        node("say: Say sales.", "menu:", "  - {hear: [sales], name: sales, goto: end}"),
+        "It has neither a key nor phrases, so nothing that a caller does could take it.",
+        "add `key: 1`, or `hear: [sales]`",
+        node("say: Press 1.", "menu:", "  - {key: 1, name: one, goto: end}", "  - {name: two, goto: main}"),
     ),
     Explanation(
         "same-key",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flowengine.flow.explained_fields import FIELDS
+from flowengine.flow.explained_hours import HOURS
 from flowengine.flow.explained_names import NAMES
 from flowengine.flow.explained_speech import SPEECH
 from flowengine.flow.explained_text import TEXT
@@ -10,5 +11,6 @@ from flowengine.flow.explained_ways import WAYS
 from flowengine.flow.explanation import Explanation
 
 EXPLANATIONS: dict[str, Explanation] = {
-    one.code: one for one in sorted((*TEXT, *FIELDS, *NAMES, *SPEECH, *WAYS), key=lambda explanation: explanation.code)
+    one.code: one
+    for one in sorted((*TEXT, *FIELDS, *HOURS, *NAMES, *SPEECH, *WAYS), key=lambda explanation: explanation.code)
 }

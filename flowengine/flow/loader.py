@@ -201,6 +201,7 @@ class _Loader:
             catch=read.get("catch", {}),
             nodes=nodes,
             span=first.value.span if first else self.root.span,
+            hours=read.get("hours", {}),
             texts=read.get("texts", {}),
             tools=read.get("tools", {}),
             included=included,

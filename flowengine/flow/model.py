@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from flowengine.flow.diagnostics import Span
 from flowengine.flow.expressions import Condition, Equalities, Template
+from flowengine.flow.hours import Hours
 
 if TYPE_CHECKING:
     from flowengine.flow.kinds import Field, Reading
@@ -389,7 +390,7 @@ class Flow:
     span: Span
     texts: Mapping[str, Text] = field(default_factory=dict)
     tools: Mapping[str, Tool] = field(default_factory=dict)
-    hours: Mapping[str, Any] = field(default_factory=dict)
+    hours: Mapping[str, Hours] = field(default_factory=dict)
     included: tuple[str, ...] = ()
     zone_span: Span | None = None
 

@@ -138,20 +138,21 @@ def _check_written(assignment: Assignment, flow: Flow, reading: Reading) -> None
 
 def name_clash(flow: Flow, _types: Mapping[str, NodeType], reading: Reading) -> None:
     """Variables and hours share one namespace with the names that the engine gives."""
-    declared = [(v.name, v.span) for v in flow.vars.values()] + [(h.name, h.span) for h in flow.hours.values()]
+    places = {name: hours.span or flow.span for name, hours in flow.hours.items()}
+    declared = [*((v.name, v.span) for v in flow.vars.values()), *places.items()]
     for name, span in declared:
         if name in GIVEN or name in RESERVED_WORDS:
             owner = "the engine" if name in GIVEN else "the expressions"
             help_ = "choose another name"
             reading.report.error("name-clash", f'"{name}" is a word of {owner}', span, about=name, help=help_)
-    for hours in flow.hours.values():
-        variable = flow.vars.get(hours.name)
+    for name, span in places.items():
+        variable = flow.vars.get(name)
         if variable is not None:
             reading.report.error(
                 "name-clash",
-                f'"{hours.name}" is a variable already',
-                hours.span,
-                about=hours.name,
+                f'"{name}" is a variable already',
+                span,
+                about=name,
                 help="choose another name",
                 related=(Label(variable.span, "the variable"),),
             )

@@ -104,13 +104,13 @@ def private_in_prompt(flow: Flow, _types: Mapping[str, NodeType], reading: Readi
 
 def no_zone(flow: Flow, _types: Mapping[str, NodeType], reading: Reading) -> None:
     """The time of day is that of a place."""
-    if flow.zone_span is not None:
+    if flow.zone_span is not None or any(d.code == "unknown-zone" for d in reading.report.diagnostics):
         return
     help_ = "write `defaults: {zone: Europe/Berlin}`; without it the time is that of UTC"
-    for hours in flow.hours.values():
+    for name, hours in flow.hours.items():
         if not hours.zone:
-            message = f'the hours "{hours.name}" have no time zone'
-            reading.report.warning("no-zone", message, hours.span, about=hours.name, help=help_)
+            message = f'the hours "{name}" have no time zone'
+            reading.report.warning("no-zone", message, hours.span or flow.span, about=name, help=help_)
     for part in walk(parts(flow)):
         if isinstance(part, Template | Condition):
             for name in part.names:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from datetime import date, time
+from datetime import date, datetime, time
 from decimal import Decimal, InvalidOperation
 from typing import Any
+from zoneinfo import ZoneInfo
 
 TYPES = (
     "text",
@@ -39,6 +40,7 @@ def fit(kind: str, value: Any, choices: tuple[str, ...] = ()) -> Any:
     """Give the value as the type holds it; raises ``UnfitValueError``. None fits every type.
 
     Text becomes a date, time or number when it is the ISO form or a plain decimal; a number never becomes digits.
+    Of a moment (``now``) a date takes the date, and a time the time of the clock to the second.
     """
     if value is None:
         return None
@@ -100,12 +102,16 @@ def _bool(value: Any) -> bool | None:
 
 
 def _date(value: Any) -> date | None:
+    if isinstance(value, datetime):
+        return value.date()
     if isinstance(value, date):
         return value
     return date.fromisoformat(value) if isinstance(value, str) and _ISO_DATE.match(value) else None
 
 
 def _time(value: Any) -> time | None:
+    if isinstance(value, datetime):
+        return value.time().replace(microsecond=0)
     if isinstance(value, time):
         return value
     return time.fromisoformat(value) if isinstance(value, str) and _ISO_TIME.match(value) else None
@@ -144,6 +150,8 @@ def to_json(value: Any) -> Any:
     """Give a value as JSON that ``from_json`` turns back into an equal one."""
     if isinstance(value, Decimal):
         return {"$money": str(value)}
+    if isinstance(value, datetime):
+        return {"$datetime": _moment_text(value)}
     if isinstance(value, date):
         return {"$date": value.isoformat()}
     if isinstance(value, time):
@@ -151,8 +159,22 @@ def to_json(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [to_json(item) for item in value]
     if isinstance(value, Mapping):
-        return {str(key): to_json(item) for key, item in value.items()}
+        plain = {str(key): to_json(item) for key, item in value.items()}
+        # What another system sent may look like one of our forms: {"$date": …}.
+        return {"$map": plain} if len(plain) == 1 and next(iter(plain)).startswith("$") else plain
     return value
+
+
+def _moment_text(value: datetime) -> str:
+    """Give a moment as RFC 9557 writes it, with the name of its zone: ``2026-01-05T09:30:00+01:00[Europe/Berlin]``."""
+    zone = getattr(value.tzinfo, "key", None)
+    return f"{value.isoformat()}[{zone}]" if zone else value.isoformat()
+
+
+def _moment(text: str) -> datetime:
+    written, _, zone = text.rstrip("]").partition("[")
+    moment = datetime.fromisoformat(written)
+    return moment.astimezone(ZoneInfo(zone)) if zone else moment
 
 
 def from_json(value: Any) -> Any:
@@ -168,5 +190,9 @@ def from_json(value: Any) -> Any:
                 return date.fromisoformat(inner)
             if key == "$time":
                 return time.fromisoformat(inner)
+            if key == "$datetime":
+                return _moment(inner)
+            if key == "$map":
+                return {name: from_json(item) for name, item in inner.items()}
         return {key: from_json(item) for key, item in value.items()}
     return value

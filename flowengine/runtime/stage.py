@@ -46,7 +46,7 @@ class Stage(ABC):
     @property
     def variables(self) -> Variables:
         """The call's variables."""
-        return Variables(self.state, self.flow.vars, self.env, self.note)
+        return Variables(self.state, self.flow, self.env, self.note)
 
     @property
     def state(self) -> State:
@@ -178,7 +178,7 @@ class Stage(ABC):
         state = self.state
         node = self.node
         return Renderer(
-            self.variables.scope(),
+            self.variables.scope(self.lang),
             Manner(node.voice, self.lang, self.flow.defaults.lang),
             self.flow.texts,
             self.program.private,

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from flowengine.flow.expressions import Template
-from flowengine.flow.model import Assignment, Variable
+from flowengine.flow.expressions import FORMAT, Format, Template
+from flowengine.flow.hours import OpenHours
+from flowengine.flow.model import Assignment, Flow
 from flowengine.flow.values import UnfitValueError, fit
 from flowengine.runtime.state import State
 
@@ -16,15 +20,20 @@ class Variables:
     """Reads and writes the variables in a call's state; each assignment is told to ``note`` by its name alone."""
 
     def __init__(
-        self, state: State, declared: Mapping[str, Variable], env: Mapping[str, str], note: Callable[..., None]
+        self,
+        state: State,
+        flow: Flow,
+        env: Mapping[str, str],
+        note: Callable[..., None],
     ) -> None:
         self._state = state
-        self._declared = declared
+        self._flow = flow
+        self._declared = flow.vars
         self._env = env
         self._note = note
 
-    def scope(self) -> Mapping[str, Any]:
-        """Give the names that templates and conditions read."""
+    def scope(self, lang: str = "") -> Mapping[str, Any]:
+        """Give the names that templates and conditions read; values are written in ``lang``, else the call's."""
         state, visit = self._state, self._state.visit
         node = {
             "visits": state.visits.get(visit.node, 0),
@@ -32,9 +41,15 @@ class Variables:
             "turns": 0,
             "event": visit.event,
         }
+        defaults = self._flow.defaults
+        now = self._now()
         return {
             **state.vars,
             **state.tentative,
+            **{name: OpenHours(hours, now) for name, hours in self._flow.hours.items()},
+            FORMAT: Format(lang or state.call.get("lang") or defaults.lang, defaults.currency, defaults.lang),
+            "now": now,
+            "today": now.date(),
             "call": {**state.call, "failures": state.failures},
             "args": state.args,
             "env": self._env,
@@ -42,6 +57,11 @@ class Variables:
             "node": node,
             "result": state.result,
         }
+
+    def _now(self) -> datetime:
+        """Give the time of day where the flow is: the wall clock of the call's beginning, and what passed since."""
+        began = datetime.fromisoformat(self._state.started)
+        return (began + timedelta(seconds=self._state.at)).astimezone(zone(self._flow.defaults.zone))
 
     def propose(self, name: str, value: Any) -> None:
         """Hold a tentative value under a name; raises ``UnfitValueError``."""
@@ -85,6 +105,12 @@ class Variables:
     def _fit(self, name: str, value: Any) -> Any:
         variable = self._declared[name]
         return fit(variable.kind, value, variable.choices)
+
+
+@lru_cache(maxsize=256)
+def zone(name: str) -> ZoneInfo:
+    """Give a time zone that the loader has found to be one."""
+    return ZoneInfo(name)
 
 
 def language(value: Any) -> str:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from datetime import date, time
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from flowengine.flow.values import TYPES, UnfitValueError, fit, from_json, to_json
 
+BERLIN = ZoneInfo("Europe/Berlin")
+NOON = datetime(2026, 1, 5, 12, 0, 7, 99, tzinfo=BERLIN)
 FITS: list[tuple[str, Any, Any]] = [
     ("text", "x", "x"),
     ("digits", "007", "007"),
@@ -25,6 +28,8 @@ FITS: list[tuple[str, Any, Any]] = [
     ("bool", True, True),
     ("yesno", False, False),
     ("date", "2026-01-05", date(2026, 1, 5)),
+    ("date", NOON, date(2026, 1, 5)),
+    ("time", NOON, time(12, 0, 7)),
     ("time", "09:30", time(9, 30)),
     ("phone", "+15550100", "+15550100"),
     ("list", (1, 2), [1, 2]),
@@ -54,6 +59,14 @@ UNFIT: list[tuple[str, Any]] = [
     ("map", [1]),
     ("enum", "huge"),
 ]
+JSON: list[Any] = [
+    None,
+    [date(2026, 1, 5), {"a": Decimal(1)}],
+    {"$date": 5},
+    {"$map": {"$money": "x"}},
+    [{"$": {}}],
+    {"$date": "2026-01-05", "b": 1},
+]
 
 
 @pytest.mark.parametrize(("kind", "value", "held"), FITS)
@@ -74,6 +87,23 @@ def test_null_fits_every_type(kind: str) -> None:
     assert fit(kind, None) is None
 
 
-@pytest.mark.parametrize("held", [held for _, _, held in FITS] + [[date(2026, 1, 5), {"a": Decimal(1)}], None])
+@pytest.mark.parametrize("held", [held for _, _, held in FITS] + JSON)
 def test_a_value_survives_as_json(held: Any) -> None:
     assert from_json(json.loads(json.dumps(to_json(held)))) == held
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        NOON,
+        datetime(2026, 1, 5, 12, 0),
+        datetime(2026, 1, 5, 12, 0, tzinfo=UTC),
+        # The hour that comes twice: which of the two it is stays known.
+        datetime(2026, 10, 25, 2, 30, tzinfo=BERLIN),
+        datetime(2026, 10, 25, 2, 30, tzinfo=BERLIN, fold=1),
+    ],
+)
+def test_a_moment_survives_with_its_zone(moment: datetime) -> None:
+    again = from_json(json.loads(json.dumps(to_json({"at": moment}))))["at"]
+    assert (again, again.tzinfo, again.fold) == (moment, moment.tzinfo, moment.fold)
+    assert type(again) is datetime

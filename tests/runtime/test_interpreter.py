@@ -983,3 +983,14 @@ def test_a_second_drain_does_not_begin_the_apology_again() -> None:
     assert talk.said == ["Welcome.", "I am sorry, something went wrong. Please call again later. Goodbye."]
     talk.hear()
     assert talk.ended() == "engine.drained"
+
+
+def test_values_are_written_in_the_nodes_language_and_the_flows_money() -> None:
+    talk = Talk(
+        "vars: {price: {type: money, default: 12.50}, weight: {type: number, default: 2.5}}\n"
+        "nodes:\n"
+        '  english: {say: "{{ price | money }} for {{ weight }}", goto: german}\n'
+        '  german: {lang: de, say: "{{ price | money }} für {{ weight }}", goto: end}\n'
+    )
+    talk.hear()
+    assert talk.said == ["$12.50 for 2.5", "12,50 $ für 2,5"]

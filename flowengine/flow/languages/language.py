@@ -1,0 +1,22 @@
+"""What a language adds to what Babel's CLDR data know of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """One language, or one country's use of it.
+
+    ``tag`` is its BCP 47 tag (``de``, ``de-AT``), ``ordinal`` gives the written form of a whole number's rank, and
+    ``plural`` makes the plural of a word (None: the language has no rule, the author gives both forms). ``date`` and
+    ``time`` are CLDR patterns in the place of CLDR's own (empty: those of CLDR are right).
+    """
+
+    tag: str
+    ordinal: Callable[[int], str]
+    plural: Callable[[str], str] | None = None
+    date: str = ""
+    time: str = ""
