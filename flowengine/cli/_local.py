@@ -46,7 +46,7 @@ async def local_server(flows: Path, settings: Mapping[str, str] | None = None) -
             served = folder / "flows"
             served.mkdir()
             (served / flows.name).write_bytes(flows.read_bytes())
-            for file in _flows.load(flows).sources:
+            for file in _flows.load(flows).included:
                 copy = served / Path(file).relative_to(flows.parent)
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 copy.write_bytes(Path(file).read_bytes())

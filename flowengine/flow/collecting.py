@@ -97,14 +97,14 @@ def check_form(kind: str, written: Mapping, reading: Reading) -> None:
         entry = written.entries.get(name)
         if entry and name not in FORMS[kind].fields:
             has = ", ".join(k for k, form in FORMS.items() if name in form.fields)
-            message = f"a {kind} has no `{name}`"
+            message = f"a value of the type {kind} has no `{name}`"
             report.error("unfit-field", message, entry.key.span, about=name, help=f"it is for {has}")
     for name in ("end_key", "clear_key"):
         entry = written.entries.get(name)
         if entry and kind in _DECIMALS and getattr(entry.value, "text", "") in ("star", "*"):
             report.error(
                 "digit-ends-entry",
-                f"`{name}: star` is the decimal point of a {kind}",
+                f"`{name}: star` is the decimal point of a value of the type {kind}",
                 entry.value.span,
                 about="star",
                 help="use hash or none",

@@ -53,6 +53,7 @@ class Diagnostic:
 
     ``code`` is kebab-case and stable, ``about`` the offending word as written (or the missing one), ``message`` the
     headline, ``help`` the way out, ``fix`` the whole line at ``span.line`` as it should read, where that is certain.
+    ``covered`` says that what stands at ``span`` is not for everybody who reads the findings.
     """
 
     code: str
@@ -63,6 +64,7 @@ class Diagnostic:
     help: str = ""
     fix: str | None = None
     related: tuple[Label, ...] = ()
+    covered: bool = False
 
 
 @dataclass(slots=True)

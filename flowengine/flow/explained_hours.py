@@ -7,7 +7,8 @@ from flowengine.flow.explanation import Explanation, flow
 
 def _hours(*fields: str) -> str:
     lines = "".join(f"    {field}\n" for field in fields)
-    return flow(f"hours:\n  office:\n{lines}nodes:\n  bye:\n    say: Goodbye.\n    goto: end\n")
+    nodes = "nodes:\n  bye:\n    say: Goodbye.\n    goto: end\n"
+    return flow(f"defaults: {{zone: Europe/Berlin}}\nhours:\n  office:\n{lines}{nodes}")
 
 
 HOURS = (

@@ -173,7 +173,7 @@ def _guard(tree: nodes.Template) -> None:
         if kind_ in _ALLOWED:
             check = _CHECKS.get(kind_)
             errors += check(node, loop) if check else ()
-        else:
+        elif kind_ not in (nodes.Pair, nodes.Keyword):  # they are parts of what is told of already
             errors.append(_forbidden(node))
         loop = loop or kind_ is nodes.For
         open_ += reversed([(child, depth + 1, loop) for child in node.iter_child_nodes()])

@@ -62,7 +62,8 @@ class Folder:
 def header(file: str, data: bytes, types: Mapping[str, NodeType], folder: Folder) -> Header | None:
     """Give what others may know of a flow; what is wrong in it is told where it is checked itself."""
     reading = Reading(Report(), (), beside=_Files(folder))
-    root = source.read(file, data, reading.report).root
+    parsed = source.read(file, data, reading.report)
+    root = parsed.root
     if not isinstance(root, MappingValue):
         return None
     root = including.merged(root, including.parsed(root, file, reading), reading)
@@ -84,7 +85,7 @@ def header(file: str, data: bytes, types: Mapping[str, NodeType], folder: Folder
         spec = kind.read(node.get(kind.key), reading)
         outcomes |= dict.fromkeys(filter(None, [kind.returns(spec)]))
         subflows |= dict.fromkeys(filter(None, [kind.runs(spec)]))
-    return Header(written.text, file, written.span, declared, tuple(outcomes), tuple(subflows))
+    return Header(written.text, file, written.span, declared, tuple(outcomes), tuple(subflows), parsed.lines)
 
 
 class _Files:

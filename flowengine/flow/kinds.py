@@ -47,12 +47,12 @@ class Reading:
         """Give the lines of the flow's file, or of a file that it includes."""
         return self.sources.get(file, self.lines)
 
-    def locate(self, span: Span, word: str) -> Span:
-        """Find a word inside a span; the span itself where it is not found as written."""
+    def locate(self, span: Span, word: str, *, unless: str = "") -> Span:
+        """Find a word inside a span, not where ``unless`` (a pattern) follows; the span itself where it is not there."""
         if not word:
             return span
         left, right = (r"(?<![A-Za-z0-9_])", r"(?![A-Za-z0-9_])") if word[0].isalnum() or word[0] == "_" else ("", "")
-        pattern = re.compile(left + re.escape(word) + right)
+        pattern = re.compile(left + re.escape(word) + right + (f"(?!{unless})" if unless else ""))
         first: Span | None = None
         lines = self.lines_of(span.file)
         for number in range(span.line, min(span.end_line, len(lines)) + 1):
@@ -127,7 +127,13 @@ class Pattern(Kind):
     sentence: str
 
     def schema(self) -> Schema:
-        return say({"type": ["string", "number"], "pattern": self.pattern}, self.sentence)
+        # JSON Schema holds only texts against a pattern: a number fits where all numbers do.
+        numbers = all(re.match(self.pattern, number) for number in ("7", "12", "1.5"))
+        kinds = ["string", "number"] if numbers else ["string", "integer"] if self._integers() else ["string"]
+        return say({"type": kinds, "pattern": self.pattern}, self.sentence)
+
+    def _integers(self) -> bool:
+        return all(re.match(self.pattern, number) for number in ("7", "12"))
 
     def read(self, value: Value, reading: Reading) -> str | None:
         return value.text if isinstance(value, Scalar) and re.match(self.pattern, value.text) else None

@@ -26,7 +26,8 @@ class Loaded:
     """The outcome of a load: a flow when there is no error, and everything that was found.
 
     ``name`` is where the file writes the flow's name, also when the flow has errors; ``readable`` says that the text
-    is a YAML mapping, whatever it holds. ``sources`` has the lines of each included file.
+    is a YAML mapping, whatever it holds. ``included`` names the files that it includes, ``sources`` has the lines of
+    every other file that findings point into.
     """
 
     flow: Flow | None
@@ -36,6 +37,7 @@ class Loaded:
     name: Scalar | None = None
     readable: bool = False
     sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    included: tuple[str, ...] = ()
 
 
 def load(file: str, data: bytes | str, types: Mapping[str, NodeType], beside: Beside | None = None) -> Loaded:
@@ -56,7 +58,8 @@ def load(file: str, data: bytes | str, types: Mapping[str, NodeType], beside: Be
     name = written if isinstance(written, Scalar) and written.text else None
     readable = isinstance(parsed.root, MappingValue)
     flow = None if report.failed else flow
-    return Loaded(flow, tuple(report.sorted()), parsed.lines, file, name, readable, reading.sources)
+    included = tuple(including.paths(parsed.root, file)) if isinstance(parsed.root, MappingValue) else ()
+    return Loaded(flow, tuple(report.sorted()), parsed.lines, file, name, readable, reading.sources, included)
 
 
 def load_included(file: str, data: bytes | str, types: Mapping[str, NodeType]) -> Loaded:

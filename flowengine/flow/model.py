@@ -211,6 +211,7 @@ class Tool:
     save: tuple[Assignment, ...] = ()
     filler: Filler | None = None
     cancelled: Span | None = None
+    args_spans: Mapping[str, Span] = field(default_factory=dict)
 
     @property
     def safe(self) -> bool:
@@ -414,6 +415,7 @@ class Header:
     args: Mapping[str, Variable]
     outcomes: tuple[str, ...]
     subflows: tuple[str, ...]
+    lines: tuple[str, ...] = ()
 
 
 class Beside(Protocol):

@@ -162,7 +162,7 @@ def unknown_text(flow: Flow, _types: Mapping[str, NodeType], reading: Reading) -
     """Every named text is declared."""
     for part in walk(parts(flow)):
         if isinstance(part, Segment) and part.named and part.named.name not in flow.texts:
-            _unknown("text", part.named.name, part.named.span, flow.texts, "texts", reading)
+            _unknown("unknown-text", part.named.name, part.named.span, flow.texts, "texts", reading)
 
 
 def unknown_tool(flow: Flow, _types: Mapping[str, NodeType], reading: Reading) -> None:
@@ -173,7 +173,7 @@ def unknown_tool(flow: Flow, _types: Mapping[str, NodeType], reading: Reading) -
         tool = flow.tools.get(part.name)
         if tool is None:
             if not reading.report.has_error_in(part.span):
-                _unknown("tool", part.name, part.span, flow.tools, "tools", reading)
+                _unknown("unknown-tool", part.name, part.span, flow.tools, "tools", reading)
             continue
         args = tool.args if tool.args is not None else part.values
         for name in part.values:
@@ -193,12 +193,13 @@ def used_tools(tools: tuple[Named, ...], flow: Flow, reading: Reading) -> None:
     """Report the tools in a list that are not declared."""
     for used in tools:
         if used.name not in flow.tools:
-            _unknown("tool", used.name, used.span, flow.tools, "tools", reading)
+            _unknown("unknown-tool", used.name, used.span, flow.tools, "tools", reading)
 
 
-def _unknown(what: str, name: str, span: Span, declared: Mapping[str, object], section: str, reading: Reading) -> None:
+def _unknown(code: str, name: str, span: Span, declared: Mapping[str, object], section: str, reading: Reading) -> None:
     help_ = did_you_mean(name, declared) or f"declare it under `{section}`"
-    reading.report.error(f"unknown-{what}", f'unknown {what} "{name}"', span, about=name, help=help_)
+    message = f'unknown {section.removesuffix("s")} "{name}"'
+    reading.report.error(code, message, span, about=name, help=help_)
 
 
 def tool_rules(flow: Flow, _types: Mapping[str, NodeType], reading: Reading) -> None:
@@ -218,7 +219,8 @@ def tool_rules(flow: Flow, _types: Mapping[str, NodeType], reading: Reading) -> 
             if problem:
                 message = f'the argument "{name}" is no JSON Schema: {problem}'
                 help_ = "write for example `{type: string, description: …}`"
-                reading.report.error("bad-json-schema", message, tool.span, about=name, help=help_)
+                span = tool.args_spans.get(name, tool.span)
+                reading.report.error("bad-json-schema", message, span, about=name, help=help_)
 
 
 def _retry(tool: Tool, reading: Reading) -> None:

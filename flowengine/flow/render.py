@@ -34,7 +34,23 @@ class _Mark:
 
 def full(diagnostics: Iterable[Diagnostic], sources: Mapping[str, Sequence[str]], *, colour: bool = False) -> str:
     """Give each finding with its place, an excerpt, the remedy and the rewritten line; ``sources``: lines by file."""
-    return "\n".join(_full(diagnostic, sources, colour) for diagnostic in diagnostics)
+    found = list(diagnostics)
+    shown = _covered(found, sources)
+    return "\n".join(_full(diagnostic, shown, colour) for diagnostic in found)
+
+
+def _covered(diagnostics: Iterable[Diagnostic], sources: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
+    """Give the lines with dots in the place of what is a secret: logs of a check are read by more people than files."""
+    lines = {d.span.file: list(sources.get(d.span.file, ())) for d in diagnostics if d.covered}
+    for d in diagnostics:
+        span = d.span
+        for number in range(span.line, span.end_line + 1) if d.covered else ():
+            if number <= len(lines[span.file]):
+                line = lines[span.file][number - 1]
+                begin = span.column - 1 if number == span.line else 0
+                end = span.end_column - 1 if number == span.end_line else len(line)
+                lines[span.file][number - 1] = f"{line[:begin]}{'•' * len(line[begin:end])}{line[end:]}"
+    return {**sources, **lines}
 
 
 def concise(diagnostics: Iterable[Diagnostic], *, colour: bool = False) -> str:

@@ -50,7 +50,8 @@ def included_schema(types: Mapping[str, NodeType]) -> Schema:
     properties = {name: flow["properties"][name] for name in document.INCLUDED}
     sentence = f"must be a mapping with {', '.join(document.INCLUDED)}"
     return {"type": "object", "properties": properties, "additionalProperties": False, "errorMessage": sentence} | {
-        "$defs": flow["$defs"]
+        "$defs": flow["$defs"],
+        "x-what": "a file that is included",
     }
 
 
@@ -113,7 +114,7 @@ def _unknown_fields(misfit: Misfit, parsed: Document, place: Value, report: Repo
     known = list(misfit.schema.get("properties", {}))
     if not isinstance(place, MappingValue):
         return
-    where = _where(misfit.path)
+    where = _where(misfit.path) if misfit.path else f"in {misfit.schema.get('x-what', 'a flow')}"
     for key, entry in place.entries.items():
         if key in known:
             continue
@@ -192,10 +193,19 @@ def _wrong_value(misfit: Misfit, parsed: Document, place: Value, report: Report)
         help_ = f"write {word}"
         line = parsed.lines[place.span.line - 1]
         fix = line[: place.span.column - 1] + word + line[place.span.end_column - 1 :]
+    elif "array" in schema.get("type", ()) and _is_text(place) and "string" not in schema.get("type", ()):
+        help_ = f"write [{about}]"
+        if not re.search(r"[][{}#:\"']", about) and place.span.line == place.span.end_line:
+            line = parsed.lines[place.span.line - 1]
+            fix = f"{line[: place.span.column - 1]}[{about}]{line[place.span.end_column - 1 :]}"
     elif schema.get("pattern") == kinds.DURATION and re.match(r"[0-9.]+$", about):
         help_ = f"write {about}s for seconds"
     span = place.span if about else _key_span(misfit.path, parsed, place)
     report.error("wrong-value", f"`{field}` {sentence}", span, about=about or field, help=help_, fix=fix)
+
+
+def _is_text(place: Value) -> bool:
+    return isinstance(place, Scalar) and isinstance(place.value, str) and place.plain and bool(place.text)
 
 
 def _comment_instead(place: Value, report: Report) -> bool:

@@ -36,8 +36,9 @@ def secret_in_file(root: Value, reading: Reading) -> None:
             reading.report.warning(
                 "secret-in-file",
                 "this looks like a secret, and everybody who can read the file can read it",
-                reading.locate(scalar.span, found[0].split()[0]) if found else scalar.span,
+                reading.locate(scalar.span, found[0]) if found else scalar.span,
                 about=name,
+                covered=True,
                 help='put it into the environment: `"{{ env.API_KEY }}"`, and its name into the settings under `env`',
             )
 

@@ -96,7 +96,7 @@ def private_in_prompt(flow: Flow, _types: Mapping[str, NodeType], reading: Readi
                 reading.report.warning(
                     "private-in-prompt",
                     f'the private "{name}" goes to a language model here',
-                    reading.locate(template.span, name.rpartition(".")[2]),
+                    reading.locate(template.span, name.rpartition(".")[2], unless=r"\s*\|\s*last4"),
                     about=name,
                     help=f"leave it out, or print `{name} | last4`",
                 )

@@ -115,7 +115,10 @@ class ToolArguments(Kind):
         found: dict[str, Any] = {}
         for name, entry in value.entries.items():
             plain = to_plain(entry.value)
-            found[name] = plain if isinstance(plain, dict) else {"type": plain}
+            if isinstance(plain, dict):
+                found[name] = plain
+            else:
+                found[name] = {"type": plain} if plain in JSON_TYPES else {}
         return found
 
 
@@ -223,6 +226,7 @@ class ToolsKind(Kind):
         if kind == "http" and "url" not in value.entries:
             reading.report.error("missing-field", f'`url` is missing in the tool "{name}"', key.span, about="url")
         interrupted = value.entries.get("when_interrupted")
+        args = value.get("args")
         plain = (*_HTTP_ONLY, "about", "args", "timeout")
         given = {name: read[name] for name in plain if name in read}
         return Tool(
@@ -235,6 +239,7 @@ class ToolsKind(Kind):
             idempotent=read.get("idempotent", False),
             save=read.get("save", ()),
             filler=read.get("filler"),
+            args_spans={n: e.key.span for n, e in args.entries.items()} if isinstance(args, Mapping) else {},
             cancelled=interrupted.value.span if interrupted and read.get("when_interrupted") == "cancel" else None,
         )
 

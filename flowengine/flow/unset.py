@@ -20,6 +20,7 @@ from flowengine.flow.model import (
     Flow,
     Node,
     NodeType,
+    Prompt,
     Scoped,
     Segment,
     Tool,
@@ -136,6 +137,7 @@ class _Lacks:
         kind = node.type
         for branch in kind.branches(node.spec):
             left = lacks - _proved(branch.condition, True) - frozenset(kind.gives(node.spec, branch.name))
+            left -= _printed(node.say)
             yield branch.target.node, _assigned((*branch.assigned, *node.set, *node.add), left)
         for outcome in kind.outcomes(node.spec):
             left = _assigned((*node.set, *node.add), self._after(node, outcome))
@@ -145,7 +147,7 @@ class _Lacks:
 
     def _after(self, node: Node, outcome: str) -> Names:
         """Give what can be null when a node ends by an outcome, before anything is assigned."""
-        lacks = self.at[node.name] - frozenset(node.type.gives(node.spec, outcome))
+        lacks = self.at[node.name] - frozenset(node.type.gives(node.spec, outcome)) - _printed(node.say)
         tool = self.flow.tools.get(node.spec.name) if isinstance(node.spec, ToolRun) else None
         return _assigned(tool.save, lacks) if tool else lacks
 
@@ -220,6 +222,12 @@ class _Lacks:
         if tool is not None:
             hidden = lacks - frozenset(run.values) - frozenset(tool.args or ())
             self._read((tool.url, tool.headers, tool.query, tool.body), hidden, found)
+
+
+def _printed(prompt: Prompt | None) -> Names:
+    """Give the names that were printed on the way through a node: null would not have got so far."""
+    texts = [s.text for s in (prompt.segments if prompt else ()) if s.text is not None and s.condition is None]
+    return frozenset(name for text in texts for name in text.needs)
 
 
 def _proved(condition: Condition | Equalities | None, outcome: bool) -> Names:

@@ -195,7 +195,7 @@ ask:
         if kind not in FORMS:
             reading.report.error(
                 "wrong-type",
-                f"a {kind} can not be collected; {', '.join(FORMS)} can",
+                f"a value of the type {kind} can not be collected; {', '.join(FORMS)} can",
                 place,
                 about=kind,
                 help="collect into a variable of another type, or choose `from` a list",
@@ -204,7 +204,7 @@ ask:
         if variable.kind not in (kind, *FORMS[kind].fits):
             reading.report.error(
                 "wrong-type",
-                f'a {kind} does not fit "{variable.name}", which holds {variable.kind}',
+                f'a value of the type {kind} does not fit "{variable.name}", which holds {variable.kind}',
                 place,
                 about=kind,
                 help=f"declare the variable as {kind}, or leave `type` out",

@@ -118,6 +118,7 @@ check:
     @staticmethod
     def _arguments(spec: SubflowSpec, header: Header, reading: Reading) -> None:
         report = reading.report
+        reading.sources.setdefault(header.file, header.lines)
         for name, (key, value) in spec.spans.items():
             declared = header.args.get(name)
             if declared is None:

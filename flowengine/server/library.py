@@ -37,7 +37,7 @@ class FlowFolder:
         texts = {path.as_posix(): path.read_bytes() for path in flow_files(folder)}
         beside = Folder(lambda: texts, texts.get, self._types)
         flows = [load(file, text, self._types, beside) for file, text in texts.items()]
-        included = {file for loaded in flows for file in loaded.sources}
+        included = {file for loaded in flows for file in loaded.included}
         flows = [loaded for loaded in flows if loaded.file not in included]
         twice = {finding.span.file: finding for finding in duplicate_flows(flows)}
         found: list[tuple[Loaded, str]] = []

@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 
 from flowengine.flow import render
-from flowengine.flow.loader import compile_templates, duplicate_flows, load
+from flowengine.flow.folder import Folder
+from flowengine.flow.loader import Loaded, compile_templates, duplicate_flows, load
 from flowengine.plugins import node_types
 
-ERRORS = Path(__file__).parent / "errors"
+HERE = Path(__file__).parent
+ERRORS, FOLDERS = HERE / "errors", HERE / "folders"
 CASES = sorted(ERRORS.glob("*.yaml"))
 
 
@@ -27,6 +29,31 @@ def test_what_an_author_reads_of_a_mistake(case: Path) -> None:
     if os.environ.get("FLOWENGINE_UPDATE_GOLDEN"):
         golden.write_text(text, encoding="utf-8")
     assert text == golden.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("case", sorted(FOLDERS.glob("*/main.yaml")), ids=lambda path: path.parent.name)
+def test_what_an_author_reads_of_a_mistake_among_files(case: Path) -> None:
+    loaded = load_in_folder(case)
+    text = render.full(loaded.diagnostics, {loaded.file: loaded.lines, **loaded.sources})
+    golden = case.parent.with_suffix(".out")
+    if os.environ.get("FLOWENGINE_UPDATE_GOLDEN"):
+        golden.write_text(text, encoding="utf-8")
+    assert text == golden.read_text(encoding="utf-8")
+
+
+def load_in_folder(path: Path) -> Loaded:
+    """Load a flow with what stands beside it; all names of files are seen from its folder."""
+    root = path.parent
+    files = {file.relative_to(root).as_posix(): file.read_bytes() for file in sorted(root.rglob("*.yaml"))}
+    return load(path.name, files[path.name], node_types(), Folder(lambda: files, files.get, node_types()))
+
+
+@pytest.mark.parametrize("path", sorted((HERE / "flows").glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_whole_language_loads_without_a_finding(path: Path) -> None:
+    loaded = load_in_folder(path)
+    assert loaded.diagnostics == ()
+    assert loaded.flow is not None
+    compile_templates(loaded.flow)
 
 
 FLOW = """flow: x
