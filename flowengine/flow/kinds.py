@@ -48,7 +48,7 @@ class Reading:
         return self.sources.get(file, self.lines)
 
     def locate(self, span: Span, word: str, *, unless: str = "") -> Span:
-        """Find a word inside a span, not where ``unless`` (a pattern) follows; the span itself where it is not there."""
+        """Find a word inside a span, not where the pattern ``unless`` follows; else the whole span."""
         if not word:
             return span
         left, right = (r"(?<![A-Za-z0-9_])", r"(?![A-Za-z0-9_])") if word[0].isalnum() or word[0] == "_" else ("", "")
