@@ -208,6 +208,10 @@ def _filter(node: nodes.Filter, _loop: bool) -> Iterator[ExpressionError]:
         plural = "argument" if takes == "1" else "arguments"
         help_ = f"as in `{known.examples[0].source}`"
         yield ExpressionError(f"`{node.name}` takes {takes} {plural}", node.name, help_)
+    elif known.texts:
+        for value in (one.value for one in node.args if isinstance(one, nodes.Const)):
+            if not isinstance(value, str) or not re.match(known.texts, value):
+                yield ExpressionError(f"`{node.name}` can not take this", str(value)[:40], known.remedy)
 
 
 def _test(node: nodes.Test, _loop: bool) -> Iterator[ExpressionError]:

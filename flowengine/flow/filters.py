@@ -7,60 +7,18 @@ except by ``default``. What it gives is bounded before it is built.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
 from decimal import ROUND_HALF_UP, Context, Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
+from flowengine.flow.filter import Example, Filter, Test
 from flowengine.flow.hours import DAY, Hours, OpenHours, TimeSpan
 from flowengine.flow.languages import language
 from flowengine.flow.operators import MAX_RESULT, Missing, Refusal, kind, plain_number
 from flowengine.flow.writing import Format, amount, clock, day, number, printed, singular, telephone
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
-
-
-class Example(NamedTuple):
-    """A template with the values that it reads, and its text in a language."""
-
-    source: str
-    values: Mapping[str, Any]
-    lang: str
-    result: str
-
-
-@dataclass(frozen=True)
-class Filter:
-    """A filter: ``function(format, value, *arguments)``, one sentence for authors, and examples that a test runs.
-
-    ``least`` and ``most`` are the numbers of arguments, ``lenient`` says that it takes null and what is missing.
-    """
-
-    name: str
-    function: Callable[..., Any]
-    about: str
-    examples: tuple[Example, ...]
-    lenient: bool = False
-    least: int = field(init=False)
-    most: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Count the arguments that the function takes beyond format and value."""
-        code = self.function.__code__
-        object.__setattr__(self, "most", code.co_argcount - 2)
-        object.__setattr__(self, "least", code.co_argcount - 2 - len(self.function.__defaults__ or ()))
-
-
-@dataclass(frozen=True)
-class Test:
-    """A test (``x is NAME``): its function of the value, one sentence for authors, and examples."""
-
-    name: str
-    function: Callable[[Any], bool]
-    about: str
-    examples: tuple[Example, ...]
-    lenient: bool = False
 
 
 def _text(form: Format, value: Any) -> str:
@@ -251,6 +209,8 @@ _ALL = (
             _example("{{ price | money }}", "12,50 €", "de", price=Decimal("12.5")),
             _example("{{ price | money }}", "£12.50", "en-GB", price="12.5"),
         ),
+        texts=r"[A-Z]{3}\Z",
+        remedy="write its three letters: USD, EUR, GBP",
     ),
     Filter(
         "date",
@@ -301,12 +261,14 @@ _ALL = (
             _example("{{ n | plural('child', 'children') }}", "3 children", n=3),
             _example("{{ n | plural('Stück', 'Stücke') }}", "3 Stücke", "de", n=3),
         ),
+        texts="(?s:.*)",
     ),
     Filter(
         "each",
         _each,
         "From a list of maps the list of what stands under one key.",
         (_example("{{ people | each('name') | join(' and ') }}", "Ann and Bob", people=_NAMES),),
+        texts="(?s:.*)",
     ),
     Filter(
         "default",

@@ -45,8 +45,14 @@ def present(value: Any) -> Any:
 
 
 def is_number(value: Any) -> bool:
-    """Whether this is a number; true and false are none."""
-    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+    """Whether this is a number; true and false are none, nor is what has no end or is not a number at all (NaN)."""
+    return isinstance(value, int | float | Decimal) and not isinstance(value, bool) and not _endless(value)
+
+
+def _endless(value: Any) -> bool:
+    return (
+        not value.is_finite() if isinstance(value, Decimal) else isinstance(value, float) and not math.isfinite(value)
+    )
 
 
 _KINDS: tuple[tuple[type, str], ...] = (
@@ -69,6 +75,8 @@ def kind(value: Any) -> str:
     """Name the kind of a value for people."""
     if value is None:
         return "null"
+    if _endless(value):
+        return "a number without end"
     return next((word for type_, word in _KINDS if isinstance(value, type_)), "a value of the engine")
 
 
@@ -113,7 +121,7 @@ def equal(left: Any, right: Any) -> bool:
     """Say whether two values are the same; an amount of money equals the decimal that is written like it."""
     if is_number(left) and is_number(right):
         left, right = _alike(left, right)
-    return bool(left == right)
+    return not _endless(left) and not _endless(right) and bool(left == right)
 
 
 def contains(container: Any, value: Any) -> bool:
@@ -232,7 +240,7 @@ _OF_MONEY: Mapping[str, Callable[[Decimal, Decimal], Decimal]] = {
 
 
 def _bounded(value: Any) -> Any:
-    if (isinstance(value, float | Decimal) and not math.isfinite(value)) or not -MAX_NUMBER <= value <= MAX_NUMBER:
+    if _endless(value) or not -MAX_NUMBER <= value <= MAX_NUMBER:
         raise Refusal("the number is too large; 15 digits are the limit")
     if isinstance(value, Decimal) and value and value.adjusted() < -20:
         return Decimal(0)
@@ -266,7 +274,7 @@ def plain_number(value: Any) -> str:
         if value.bit_length() > 3 * MAX_RESULT:
             raise Refusal("the number is too large to be written")
         return str(value)
-    if not math.isfinite(value) or (value and abs(_decimal(value).adjusted()) > MAX_RESULT // 10):
+    if value and abs(_decimal(value).adjusted()) > MAX_RESULT // 10:
         raise Refusal("the number is too large to be written")
     exact = _decimal(value)
     if isinstance(value, Decimal) and -10 <= int(exact.as_tuple().exponent) <= 0:

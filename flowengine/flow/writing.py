@@ -149,7 +149,7 @@ def amount(value: Any, form: Format, code: str) -> str:
     from babel.numbers import format_currency, get_currency_precision, is_currency
 
     if not is_currency(code):
-        raise Refusal(f'"{code[:10]}" is no currency; they are written as USD, EUR or GBP')
+        raise Refusal("this is no currency; they are written as USD, EUR or GBP")
     exact = Decimal(plain_number(number(value, "money")))
     places = Decimal(1).scaleb(-get_currency_precision(code))
     rounded = exact.quantize(places, context=Context(prec=60, rounding=ROUND_HALF_UP))

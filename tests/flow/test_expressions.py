@@ -287,6 +287,10 @@ def test_what_can_not_be_evaluated_is_an_error_at_run_time(text: str, reason: st
         ("{{ n | plural }}", "plural", "as in `{{ 2 | plural('item') }}`"),
         ("{{ n | round(1, 2) }}", "round", "as in"),
         ("{{ n | upper(1) }}", "upper", "as in"),
+        ("{{ n | money('EURO') }}", "EURO", "write its three letters: USD, EUR, GBP"),
+        ("{{ n | money(5) }}", "5", "write its three letters"),
+        ("{{ n | each(5) }}", "5", "write it in quotes"),
+        ("{{ n | plural('a', 3) }}", "3", "write it in quotes"),
         ("{{ n | default(other='x') }}", "default", "write the value alone"),
         ("{{ 'x' if n }}", "if", "write `x if … else y`"),
         ("{% for x in items %}{% for y in items %}{% endfor %}{% endfor %}", "for", ""),
@@ -495,6 +499,7 @@ def test_equalities_hold_when_all_are_equal() -> None:
     with pytest.raises(EvaluationError, match="missing"):
         Equalities({"missing": 1}, SPAN).holds(SCOPE)
     assert Equalities({"today.weekday": "mon", "price": 1.5}, SPAN).holds(SCOPE)
+    assert not Equalities({"n": 1}, SPAN).holds({"n": Decimal("sNaN")})
 
 
 WORDS = [
@@ -525,8 +530,9 @@ TEXTS = st.text(max_size=60) | st.lists(st.sampled_from(WORDS), max_size=14).map
 
 
 @st.composite
-def expressions(draw: st.DrawFn, depth: int = 3) -> str:
+def expressions(draw: st.DrawFn, most: int = 3) -> str:
     """Give an expression that parses, whatever its operands mean."""
+    depth = draw(st.integers(0, most))
     if depth == 0:
         return draw(st.sampled_from(["x", "y", "x.a", "x[0]", "'a'", "2", "0.5", "none", "true", "[1, x]"]))
     inner = expressions(depth - 1)

@@ -12,7 +12,7 @@ import pytest
 
 from flowengine.flow.diagnostics import Span
 from flowengine.flow.expressions import FILTERS, FORMAT, TESTS, EvaluationError, Format, Template
-from flowengine.flow.filters import Example
+from flowengine.flow.filter import Example
 
 SPAN = Span("f", 1, 1, 1, 2)
 EXAMPLES = [one for known in FILTERS.values() for one in known.examples]
@@ -121,9 +121,12 @@ def test_what_a_filter_gives(source: str, value: Any, result: str) -> None:
         ("{{ x | money }}", "a lot", "`money` takes a number, not a text"),
         ("{{ x | money }}", True, "`money` takes a number, not a yes or no"),
         ("{{ x | money }}", 10**16, "`money` takes numbers of 15 digits at most"),
-        ("{{ x | money }}", float("nan"), "`money` takes numbers of 15 digits at most"),
-        ("{{ x | money('EURO') }}", 1, '"EURO" is no currency; they are written as USD, EUR or GBP'),
-        ("{{ x | money(5) }}", 1, "the currency of `money` is a text such as 'EUR'"),
+        ("{{ x | money }}", float("nan"), "`money` takes a number, not a number without end"),
+        ("{{ 1 | money(x) }}", "EURO", "this is no currency; they are written as USD, EUR or GBP"),
+        ("{{ 1 | money(x) }}", 5, "the currency of `money` is a text such as 'EUR'"),
+        ("{{ x }}!", Decimal("sNaN"), "a number without end can not be printed"),
+        ("{{ x < 1 }}", Decimal("NaN"), "`<` can not compare a number without end with a number"),
+        ("{{ x + 1 }}", float("inf"), "`+` takes numbers, not a number without end"),
         ("{{ x | date }}", "5.1.2026", "`date` takes a date, not a text"),
         ("{{ x | date }}", time(9), "`date` takes a date, not a time"),
         ("{{ x | time }}", date(2026, 1, 5), "`time` takes a time, not a date"),
