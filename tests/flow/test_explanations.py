@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 REPORTING = [path for name in ("flow", "nodes", "runtime") for path in (ROOT / "flowengine" / name).glob("*.py")]
 REPORTING = [path for path in REPORTING if not path.name.startswith("expla")] + [ROOT / "flowengine" / "settings.py"]
 # Words of other trades that look like codes.
-NO_CODES = {"utf-8", "utf-8-sig", "if-present", "x-types", "x-two-types", "merge-key"}
+NO_CODES = {"utf-8", "utf-8-sig", "if-present", "x-types", "x-two-types", "x-what", "merge-key"}
 EVERY = pytest.mark.parametrize("one", EXPLANATIONS.values(), ids=list(EXPLANATIONS))
 
 
