@@ -1,6 +1,6 @@
 # `make demo` and `make test` need Python 3.11 or newer and nothing else; what is missing is named with the line that mends it.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench constraints clean
+.PHONY: help setup demo test check format bench schemas fuzz constraints clean
 BIN := .venv/bin
 
 help:  ## show the targets
@@ -28,6 +28,10 @@ bench: setup  ## measure the interpreter, whole calls, and the line
 	$(BIN)/python tests/bench/interpreter.py
 	$(BIN)/python tests/bench/calls.py
 	$(BIN)/python tests/bench/line.py
+
+schemas: setup  ## make schemas/ anew: the JSON Schemas, and the tables of the language reference
+	@for name in flow tests settings events; do $(BIN)/python -m flowengine schema $$name > schemas/$$name.schema.json; done
+	@PYTHONPATH=. $(BIN)/python tests/reference.py
 
 constraints: setup  ## pin what pyproject.toml asks for, in constraints.txt
 	$(BIN)/python -m pip install --quiet uv

@@ -88,17 +88,18 @@ class _Fill(Kind):
         return value if isinstance(value, Mapping) else None
 
 
+EXIT_FIELDS = (
+    Field("when", Words(), "When the model may take this exit, in one sentence."),
+    Field("key", KeySequences(), "The keys that take this exit."),
+    Field("hear", PhrasesKind(), "The phrases that take this exit when the caller says nothing else."),
+    Field("if", Test(), "The exit is there only when this holds."),
+    Field("fill", _Fill(), "Variables that the model fills in, each with what belongs into it."),
+    Field("set", Assignments(), "Assigned when this exit is taken."),
+    Field("add", Assignments(), "Added when this exit is taken."),
+    Field("goto", TargetName(), "Where this exit leads; without it the node's `goto` maps its name."),
+)
 _EXIT = Fields(
-    (
-        Field("when", Words(), "When the model may take this exit, in one sentence."),
-        Field("key", KeySequences(), "The keys that take this exit."),
-        Field("hear", PhrasesKind(), "The phrases that take this exit when the caller says nothing else."),
-        Field("if", Test(), "The exit is there only when this holds."),
-        Field("fill", _Fill(), "Variables that the model fills in, each with what belongs into it."),
-        Field("set", Assignments(), "Assigned when this exit is taken."),
-        Field("add", Assignments(), "Added when this exit is taken."),
-        Field("goto", TargetName(), "Where this exit leads; without it the node's `goto` maps its name."),
-    ),
+    EXIT_FIELDS,
     "must be an exit such as `{when: the caller needs nothing more, goto: bye}`",
 )
 

@@ -54,15 +54,14 @@ EVENTS: MappingType[str, str] = {
 _EVENT_PATTERN = r"^[a-z][a-z0-9_.-]*$"
 
 
-_HANDLER = Fields(
-    (
-        Field("say", Reference("prompt", PromptKind), "Spoken instead of the engine's own sentence."),
-        Field("set", Assignments(), "Assigned when the event happens."),
-        Field("add", Assignments(), "Added when the event happens."),
-        Field("tool", ToolRunKind(), "A tool that is run, by its name."),
-        Field("goto", TargetName(), "Where it leads; without it the node goes on where it was."),
-    )
+HANDLER_FIELDS = (
+    Field("say", Reference("prompt", PromptKind), "Spoken instead of the engine's own sentence."),
+    Field("set", Assignments(), "Assigned when the event happens."),
+    Field("add", Assignments(), "Added when the event happens."),
+    Field("tool", ToolRunKind(), "A tool that is run, by its name."),
+    Field("goto", TargetName(), "Where it leads; without it the node goes on where it was."),
 )
+_HANDLER = Fields(HANDLER_FIELDS)
 
 
 class CatchKind(Kind):
