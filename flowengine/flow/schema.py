@@ -73,8 +73,10 @@ def flow_schema(types: Mapping[str, NodeType]) -> Schema:
 class Checker:
     """A schema made ready to validate documents."""
 
-    def __init__(self, schema: Schema) -> None:
+    def __init__(self, schema: Schema, where: str = "in a flow") -> None:
+        """Make ready; ``where`` says in which document a field is that stands in no mapping of its own."""
         self._validator = Validator(schema)
+        self._document = where
 
     def check(self, parsed: Document, plain: Any, report: Report, inside: Span | None = None) -> None:
         """Report what does not fit the schema; with ``inside`` only what stands there."""
@@ -84,7 +86,7 @@ class Checker:
             if place is None or (inside and not inside.contains(place.span)):
                 continue
             if misfit.keyword == "additionalProperties":
-                _unknown_fields(misfit, parsed, place, report)
+                _unknown_fields(misfit, parsed, place, report, self._document)
             elif misfit.keyword == "propertyNames":
                 _bad_name(misfit, place, report)
             elif misfit.keyword == "required":
@@ -94,11 +96,11 @@ class Checker:
                 _wrong_value(misfit, parsed, place, report)
 
 
-def _unknown_fields(misfit: Misfit, parsed: Document, place: Value, report: Report) -> None:
+def _unknown_fields(misfit: Misfit, parsed: Document, place: Value, report: Report, whole: str) -> None:
     known = list(misfit.schema.get("properties", {}))
     if not isinstance(place, MappingValue):
         return
-    where = _where(misfit.path)
+    where = _where(misfit.path) or whole
     for key, entry in place.entries.items():
         if key in known:
             continue
@@ -144,7 +146,7 @@ def _in_line(key: Scalar, value: Value) -> bool:
 def _where(path: Path) -> str:
     words = [str(step) for step in path if isinstance(step, str)]
     if not words:
-        return "in a flow"
+        return ""
     if len(words) == 2 and words[0] == "nodes":
         return f'in the node "{words[1]}"'
     return f"in {words[-1]}"
