@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from flowengine.cli.main import main
 from flowengine.flow.diagnostics import Severity
 from flowengine.flow.loader import Loaded, load
 from flowengine.plugins import node_types
@@ -91,6 +93,17 @@ def test_every_whole_flow_of_a_page_loads_without_findings(name: str) -> None:
 
 def test_the_tutorial_begins_with_four_lines() -> None:
     assert len(whole_flows("flows/README.md")[0].splitlines()) == 4
+
+
+def test_the_tests_of_the_tutorial_pass(tmp_path: Path) -> None:
+    page_ = page("flows/README.md")
+    (tests,) = re.findall(r"^```yaml\n(# my.test.yaml\n.*?)^```", page_, re.DOTALL | re.MULTILINE)
+    (flow,) = (text for text in whole_flows("flows/README.md") if "busy: busy" in text)
+    (tmp_path / "my.yaml").write_text(flow, encoding="utf-8")
+    (tmp_path / "my.test.yaml").write_text(tests, encoding="utf-8")
+    result = CliRunner().invoke(main, ["test", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    assert "(2 passed)" in result.output
 
 
 @pytest.mark.parametrize("path", list(flow_files(ROOT / "flows")), ids=lambda path: path.stem)

@@ -1,0 +1,94 @@
+"""Which files a command means, what each of them is, and the flows beside tests; every file is read once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from flowengine.cli import _files
+
+if TYPE_CHECKING:
+    from flowengine.flow.loader import Loaded
+
+SETTINGS = "flowengine.yaml"
+YAML = (".yaml", ".yml")
+
+
+def is_test(path: Path) -> bool:
+    """Whether this file holds the tests of a flow."""
+    return path.suffix in YAML and path.stem.endswith(".test")
+
+
+def is_settings(path: Path) -> bool:
+    """Whether this file holds the settings of a server."""
+    return path.name == SETTINGS
+
+
+def below(folder: Path) -> Iterator[Path]:
+    """Give the YAML files of a folder and its subfolders in a stable order; what is hidden belongs to other tools."""
+    for path in sorted(folder.rglob("*")):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if path.suffix in YAML and not hidden and path.is_file():
+            yield path
+
+
+def existing(path: str) -> Path:
+    """Give a file or folder that is there; another one is wrong usage."""
+    found = Path(path)
+    if not found.exists():
+        raise click.UsageError(f"there is no file or folder {path}")
+    return found
+
+
+class Shelf:
+    """The flows that a command has loaded, by file."""
+
+    def __init__(self) -> None:
+        self._loaded: dict[str, Loaded] = {}
+
+    def load(self, file: str, data: bytes | None = None) -> Loaded:
+        """Load a flow; with ``data`` in the place of what the file holds."""
+        from flowengine.flow.loader import load
+        from flowengine.plugins import node_types
+
+        if data is not None or file not in self._loaded:
+            text = _files.read(Path(file)) if data is None else data
+            self._loaded[file] = load(file, text, node_types())
+        return self._loaded[file]
+
+    def beside(self, tests: Path) -> Beside:
+        """Give the flows that a file of tests may name."""
+        return Beside(self, tests)
+
+
+class Beside:
+    """The flows beside a file of tests: ``NAME.yaml`` for ``NAME.test.yaml`` first, then the others of its folder."""
+
+    def __init__(self, shelf: Shelf, tests: Path) -> None:
+        self._shelf = shelf
+        stem = tests.name.removesuffix(tests.suffix).removesuffix(".test")
+        self._own = [path for path in (tests.with_name(stem + suffix) for suffix in YAML) if path.is_file()]
+        self._folder = tests.parent
+
+    def named(self, name: str) -> Loaded | None:
+        """Give a flow by its name, with or without errors."""
+        return next((loaded for loaded in self._all() if loaded.name and loaded.name.text == name), None)
+
+    def names(self) -> list[str]:
+        """Name every flow of the folder."""
+        return [loaded.name.text for loaded in self._all() if loaded.name]
+
+    def unreadable(self) -> bool:
+        """Whether the flow of the same name is there, but can not be read."""
+        return any(self._shelf.load(str(path)).name is None for path in self._own)
+
+    def _all(self) -> Iterator[Loaded]:
+        for path in dict.fromkeys([*self._own, *self._others()]):
+            yield self._shelf.load(str(path))
+
+    def _others(self) -> Iterable[Path]:
+        listed = sorted(self._folder.iterdir())
+        return (p for p in listed if p.suffix in YAML and p.is_file() and not is_test(p) and not is_settings(p))
