@@ -262,6 +262,8 @@ def _with_references(schema: Schema) -> Schema:
         rest = schema.get("additionalProperties")
         more = {"additionalProperties": _with_references(rest)} if isinstance(rest, dict) else {}
         return {**schema, **({"properties": inner} if inner else {}), **more}
+    if isinstance(kind, list) and "pattern" not in schema:
+        return schema  # any text will do
     told: Schema = {key: schema[key] for key in ("description", "default") if key in schema}
     value = {key: inner for key, inner in schema.items() if key not in told}
     return {**told, "if": {"type": "string", "pattern": r"\$\{"}, "else": value}
