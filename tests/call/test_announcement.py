@@ -44,6 +44,10 @@ def test_the_records_of_real_calls_fit(world: Any, carrier: Literal["twilio", "v
     ended = simulated(world, carrier, *keys, transfers=(Dialled("busy"),))
     VALIDATOR.validate(event(ended))
     assert (ended["ended_reason"], ended["path"]) == ("flow.hangup", ["main", "person", "main"])
+
+
+@pytest.mark.parametrize("carrier", ["twilio", "vobiz"])
+def test_so_does_that_of_a_caller_who_leaves(world: Any, carrier: Literal["twilio", "vobiz"]) -> None:
     left = simulated(world, carrier, WaitAudio(0.3))
     VALIDATOR.validate(event(left))
     assert (left["ended_reason"], left["fault"]) == ("caller.hangup", "caller")
