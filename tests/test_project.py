@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from flowengine.cli.main import main
@@ -159,6 +160,18 @@ def test_ci_runs_make_test_and_nothing_else() -> None:
     commands = [line for line in page(".ci/run").splitlines() if line and not line.startswith(("#", "set ", "cd "))]
     assert commands == ["make test"]
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
+
+
+def test_the_hooks_for_commits_run_commands_that_there_are() -> None:
+    hooks = yaml.safe_load(page(".pre-commit-hooks.yaml"))
+    assert [hook["id"] for hook in hooks] == ["flowengine-check", "flowengine-test"]
+    for hook in hooks:
+        program, *arguments = hook["entry"].split()
+        assert program in tomllib.loads(page("pyproject.toml"))["project"]["scripts"]
+        assert CliRunner().invoke(main, [*arguments, "--help"]).exit_code == 0
+    template = yaml.safe_load(page("flowengine/templates/shared/dot-pre-commit-config.yaml"))
+    ours = [{key: hook[key] for key in ("id", "name", "entry", "files", "pass_filenames")} for hook in hooks]
+    assert [{key: hook[key] for key in ours[0]} for hook in template["repos"][0]["hooks"]] == ours
 
 
 def test_the_set_up_names_the_line_that_mends_a_machine_without_python(tmp_path: Path) -> None:
