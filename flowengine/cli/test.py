@@ -53,14 +53,14 @@ def command(ctx: click.Context, paths: tuple[str, ...], junit: str | None, fail_
             click.echo(verdict.line(ran, colour=True))
     for path in flows:
         run.untested(str(path))
+    if not any(ran.results or ran.findings for ran in run.rans):
+        raise click.UsageError(f'no test has "{part}" in its name' if part else "there is no test to run")
     _print(run)
     if junit:
         _files.write(Path(junit), verdict.junit(run.rans, run.sources))
     low = fail_under is not None and verdict.percent(run.covered) < fail_under
     if low:
         click.echo(f"error: the tests reach {verdict.percent(run.covered)} %, less than {fail_under} %", err=True)
-    if not any(ran.results or ran.findings for ran in run.rans):
-        raise click.UsageError(f'no test has "{part}" in its name' if part else "there is no test to run")
     if low or any(ran.failed or ran.findings for ran in run.rans):
         ctx.exit(FAILED)
 
@@ -78,8 +78,7 @@ def _print(run: _Run) -> None:
                 click.echo("\n" + verdict.failure(result, result.failure, run.sources, colour=True), nl=False)
     if run.covered:
         click.echo("\n" + verdict.coverage(run.covered), nl=False)
-    if run.rans:
-        click.echo("\n" + verdict.summary(run.rans, run.covered))
+    click.echo("\n" + verdict.summary(run.rans, run.covered))
 
 
 class _Run:

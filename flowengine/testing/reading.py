@@ -34,7 +34,8 @@ from flowengine.testing.steps import NODE_NAME, StepKind
 
 ID = "https://flowengine.dev/schemas/tests.schema.json"
 _FAILS = r"^(timeout|error|http\.[1-5][0-9]{2})$"
-# Of an own flow, or FLOW/NAME inside a subflow.
+_TOOL_NAME = r"^[A-Za-z][A-Za-z0-9_-]*$"
+# Of the tested flow, or FLOW/NAME inside a subflow.
 _VARIABLE_NAME = rf"^([a-z][a-z0-9_-]*/)?{VARIABLE.strip('^$')}$"
 
 
@@ -168,7 +169,7 @@ _CASE = Fields(
         Field("call", _CALL, "Who calls whom."),
         Field("clock", Clock(), "When the call begins; local to the flow unless it has an offset.", default=CLOCK),
         Field("seed", Whole(0, 2**53), "What `one_of` draws by.", default=1),
-        Field("tools", MapOf(VARIABLE, "must be a map from tools to answers", _tool_runs()), "What tools give back."),
+        Field("tools", MapOf(_TOOL_NAME, "must be a map from tools to answers", _tool_runs()), "What tools give back."),
         Field("model", Answers(), "What the language model does, one entry for each of its answers."),
     ),
     "must be a test: a mapping with name and talk",

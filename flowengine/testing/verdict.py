@@ -36,7 +36,7 @@ def line(ran: Ran, *, colour: bool = False) -> str:
     if ran.findings:
         return f"{ran.file} {_paint('can not run', '1;31', colour)}"
     dots = "".join(_paint("F", "1;31", colour) if result.failure else "." for result in ran.results)
-    return f"{ran.file} {dots} ({_counts(len(ran.results) - len(ran.failed), len(ran.failed))})"
+    return f"{ran.file} {dots or 'has no tests'} ({_counts(len(ran.results) - len(ran.failed), len(ran.failed))})"
 
 
 def failure(result: Result, found: Failure, sources: Sources, *, colour: bool = False) -> str:

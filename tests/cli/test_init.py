@@ -13,6 +13,7 @@ import yaml
 from click.testing import CliRunner, Result
 from jsonschema import Draft202012Validator
 
+from flowengine import settings
 from flowengine.cli import init
 from flowengine.cli.main import main
 
@@ -208,3 +209,13 @@ def test_no_server_is_imported(tmp_path: Path) -> None:
         [sys.executable, "-c", code, str(tmp_path / "x")], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+@EVERY
+def test_a_server_starts_from_the_settings_as_they_are(here: Path, name: str) -> None:
+    made(here, name)
+    found, diagnostics = settings.load("project/flowengine.yaml", {})
+    assert diagnostics == []
+    assert found is not None
+    found.check()
+    assert found.flows.default == name
