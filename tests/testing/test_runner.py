@@ -43,7 +43,7 @@ def _talks(seed: int) -> str:
     steps = [
         *(
             "{bot: a}",
-            "{bot: /[A-Z]/}",
+            "{bot: '/[A-Z]/'}",
             "{not: zzz}",
             "{silence: 7s}",
             "{silence: 400s}",
