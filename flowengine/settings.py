@@ -304,7 +304,9 @@ def check_file(file: str, data: bytes) -> LoadedSettings:
     if root is not None:
         root = _filled(root, {}, unknown)
     if isinstance(root, source.Mapping):
-        _checker().check(replace(document, root=root), source.to_plain(root), report)
+        filled = replace(document, root=root)
+        _checker().check(filled, source.to_plain(root), report)
+        _checker().check_repeated(filled, report)
         Fields(FIELDS).read(root, Reading(report, document.lines))
     elif root is not None and not (isinstance(root, Scalar) and root.value is None):
         report.error("wrong-value", "these are no settings", Span(file, 1, 1, 1, 1), help=_NO_SETTINGS)

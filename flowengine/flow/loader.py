@@ -105,26 +105,11 @@ class _Loader:
         plain = to_plain(self.root)
         checker = _checker(tuple(sorted(self.types.items())))
         checker.check(self.parsed, plain, self.report)
-        self._check_repeated(self.root, checker)
+        checker.check_repeated(self.parsed, self.report)
         self._boolean_words()
         flow = self._flow(revision(plain))
         checks.run(flow, self.types, self.reading)
         return flow
-
-    def _check_repeated(self, value: Value, checker: Checker) -> None:
-        """Check the second value of a repeated key in the place of the first."""
-        if isinstance(value, source.Sequence):
-            for item in value.items:
-                self._check_repeated(item, checker)
-        if not isinstance(value, MappingValue):
-            return
-        for entry in value.repeated:
-            first = value.entries[entry.key.text]
-            value.entries[entry.key.text] = entry
-            checker.check(self.parsed, to_plain(self.root), self.report, inside=entry.value.span)
-            value.entries[entry.key.text] = first
-        for entry in value.entries.values():
-            self._check_repeated(entry.value, checker)
 
     def _boolean_words(self) -> None:
         """Warn of words that other YAML readers take for booleans."""

@@ -14,7 +14,7 @@ from flowengine.flow.diagnostics import Report, Span, did_you_mean, one_of
 from flowengine.flow.finding import quoted
 from flowengine.flow.kinds import Schema, described
 from flowengine.flow.model import RESERVED, NodeType
-from flowengine.flow.source import Document, Entry, Scalar, Value, find
+from flowengine.flow.source import Document, Entry, Scalar, Sequence, Value, find, to_plain
 from flowengine.flow.source import Mapping as MappingValue
 from flowengine.flow.validator import Misfit, Path, Validator
 
@@ -94,6 +94,24 @@ class Checker:
             elif misfit.path not in seen:
                 seen.add(misfit.path)
                 _wrong_value(misfit, parsed, place, report)
+
+    def check_repeated(self, parsed: Document, report: Report) -> None:
+        """Check the second value of every repeated key in the place of the first."""
+        self._check_repeated(parsed, parsed.root, report)
+
+    def _check_repeated(self, parsed: Document, value: Value | None, report: Report) -> None:
+        if isinstance(value, Sequence):
+            for item in value.items:
+                self._check_repeated(parsed, item, report)
+        if not isinstance(value, MappingValue):
+            return
+        for entry in value.repeated:
+            first = value.entries[entry.key.text]
+            value.entries[entry.key.text] = entry
+            self.check(parsed, to_plain(parsed.root), report, inside=entry.value.span)
+            value.entries[entry.key.text] = first
+        for entry in value.entries.values():
+            self._check_repeated(parsed, entry.value, report)
 
 
 def _unknown_fields(misfit: Misfit, parsed: Document, place: Value, report: Report, whole: str) -> None:

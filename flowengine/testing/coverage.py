@@ -40,6 +40,7 @@ class Coverage:
         self._handlers: dict[int, Item] = {}
         self.items = list(self._items())
         self.reached: set[Item] = set()
+        self._commands = [item for item in self.items if item.kind == "option" and not item.node]
         self._ways = {(i.node, i.name): i for i in self.items if i.kind in ("option", "exit")}
 
     def _items(self) -> Iterator[Item]:
@@ -90,7 +91,8 @@ class Coverage:
 
     def reach_command(self, name: str) -> None:
         """Note that a global command was taken."""
-        self.reached.add(self._ways["", name])
+        # Two commands that lead to the same node have one name.
+        self.reached.update(item for item in self._commands if item.name == name)
 
     def reach_handler(self, handler: Handler) -> None:
         """Note that a handler has run."""

@@ -220,6 +220,7 @@ def load_tests(file: str, data: bytes | str, flows: crosscheck.Flows) -> LoadedT
     suite = None
     if isinstance(root, MappingValue):
         _checker().check(parsed, to_plain(root), report)
+        _checker().check_repeated(parsed, report)
         suite = _suite(root, Reading(report, parsed.lines), file)
         _duplicates(suite, report)
         crosscheck.run(suite, flows, report)

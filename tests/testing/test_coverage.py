@@ -126,3 +126,15 @@ def test_a_plain_goto_is_no_exit_of_its_own() -> None:
     loaded = load("x.yaml", text, node_types())
     assert loaded.flow is not None
     assert Coverage(loaded.flow).counts() == {"node": (0, 2)}
+
+
+def test_two_commands_of_one_name_are_reached_together() -> None:
+    text = (
+        "flow: x\nversion: 1\nalways: [{key: star, goto: b}, {key: hash, goto: b}]\n"
+        "nodes:\n  a: {say: Hi., menu: [{key: 1, goto: b}]}\n  b: {say: Bye., goto: end}\n"
+    )
+    loaded = load("x.yaml", text, node_types())
+    assert loaded.flow is not None
+    coverage = Coverage(loaded.flow)
+    coverage.reach_command("b")
+    assert coverage.counts()["option"] == (2, 3)
