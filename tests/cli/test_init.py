@@ -219,3 +219,16 @@ def test_a_server_starts_from_the_settings_as_they_are(here: Path, name: str) ->
     assert found is not None
     found.check()
     assert found.flows.default == name
+
+
+def test_with_a_carrier_only_its_own_requests_are_answered(here: Path) -> None:
+    made(here, "front-desk")
+    path = here / "project" / "flowengine.yaml"
+    head, _, rest = path.read_text(encoding="utf-8").partition("# carriers:")
+    path.write_text(head + "carriers:" + rest.replace("\n# ", "\n"), encoding="utf-8")
+    found, diagnostics = settings.load(str(path), {"TWILIO_AUTH_TOKEN": "t", "PUBLIC_URL": "https://voice.example.com"})
+    assert diagnostics == []
+    assert found is not None
+    found.check()
+    assert found.carrier("twilio") == settings.CarrierSettings("", "t", "required", "")
+    assert run("check", str(path)).exit_code == 0
