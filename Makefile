@@ -24,7 +24,9 @@ format: setup  ## format, and mend what the linter can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: setup  ## measure the interpreter, whole calls, and the line
+bench: setup  ## measure the checker, the interpreter, whole calls, and the line
+	$(BIN)/python tests/bench/check.py
+	$(BIN)/python tests/bench/check.py
 	$(BIN)/python tests/bench/interpreter.py
 	$(BIN)/python tests/bench/calls.py
 	$(BIN)/python tests/bench/line.py

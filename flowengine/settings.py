@@ -13,6 +13,7 @@ import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,8 @@ from flowengine.flow.kinds import (
 from flowengine.flow.schema import Checker
 from flowengine.flow.source import Entry, Scalar, Value
 
+FILE = "flowengine.yaml"
+ID = "https://flowengine.dev/schemas/settings.schema.json"
 PREFIX = "FLOWENGINE_"
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 
@@ -199,7 +202,12 @@ _SERVER = Fields(
         Field("secret", Text(), "The key of tokens; empty: made once and kept in the store."),
     )
 )
-_ROUTE = Fields((Field("to", Text(), "The called number.", required=True), Field("flow", Text(), "", required=True)))
+_ROUTE = Fields(
+    (
+        Field("to", Text(), "The called number.", required=True),
+        Field("flow", Text(), "The flow that answers it.", required=True),
+    )
+)
 _FLOWS = Fields(
     (
         Field("folder", Text(), "Where the flows are.", default="flows"),
@@ -230,15 +238,51 @@ FIELDS = (
 )
 
 
+_NO_SETTINGS = "write sections such as `server:` and `flows:`"
+
+
 def settings_schema() -> Schema:
-    """Give the JSON Schema of the settings."""
+    """Give the JSON Schema (draft 2020-12) of the settings as an editor sees them: ``${NAME}`` may stand anywhere."""
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": ID, "title": "Settings of flowengine"}
+    return {**head, **_with_references(_filled_schema())}
+
+
+def _filled_schema() -> Schema:
+    """Give the schema of the settings when every reference is filled in."""
     return Fields(FIELDS, "must be settings: sections such as server and flows").schema()
+
+
+def _with_references(schema: Schema) -> Schema:
+    """Let a reference to the environment stand in the place of every single value."""
+    kind = schema.get("type")
+    if kind == "array":
+        return {**schema, "items": _with_references(schema["items"])}
+    if kind == "object":
+        inner = {name: _with_references(field) for name, field in schema.get("properties", {}).items()}
+        rest = schema.get("additionalProperties")
+        more = {"additionalProperties": _with_references(rest)} if isinstance(rest, dict) else {}
+        return {**schema, **({"properties": inner} if inner else {}), **more}
+    if isinstance(kind, list) and "pattern" not in schema:
+        return schema  # any text will do
+    told: Schema = {key: schema[key] for key in ("description", "default") if key in schema}
+    value = {key: inner for key, inner in schema.items() if key not in told}
+    return {**told, "if": {"type": "string", "pattern": r"\$\{"}, "else": value}
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedSettings:
+    """What `check` finds in a file of settings."""
+
+    diagnostics: tuple[Diagnostic, ...]
+    lines: tuple[str, ...]
+    file: str
+    readable: bool
 
 
 def load(file: str | None, environ: Mapping[str, str] | None = None) -> tuple[Settings | None, list[Diagnostic]]:
     """Read the settings; ``file`` None reads `flowengine.yaml` where there is one."""
     given = os.environ if environ is None else environ
-    path = Path(file or "flowengine.yaml")
+    path = Path(file or FILE)
     if file is None and not path.is_file():
         return parse(str(path), b"{}", given)
     try:
@@ -246,6 +290,33 @@ def load(file: str | None, environ: Mapping[str, str] | None = None) -> tuple[Se
     except OSError as error:
         raise EnvironmentProblem(f"{path} can not be read: {error.strerror}") from None
     return parse(str(path), data, given)
+
+
+def check_file(file: str, data: bytes) -> LoadedSettings:
+    """Say what is wrong with a file of settings on whatever machine: the environment is not looked at.
+
+    A value with a ``${NAME}`` that has no default is not judged: what the server's environment gives is not known here,
+    and `serve` says what it lacks. ``${NAME:-default}`` is judged by its default.
+    """
+    report = Report()
+    document = source.read(file, data, report)
+    root, unknown = document.root, Report()
+    if root is not None:
+        root = _filled(root, {}, unknown)
+    if isinstance(root, source.Mapping):
+        filled = replace(document, root=root)
+        _checker().check(filled, source.to_plain(root), report)
+        _checker().check_repeated(filled, report)
+        Fields(FIELDS).read(root, Reading(report, document.lines))
+    elif root is not None and not (isinstance(root, Scalar) and root.value is None):
+        report.error("wrong-value", "these are no settings", Span(file, 1, 1, 1, 1), help=_NO_SETTINGS)
+    found = tuple(d for d in report.sorted() if not unknown.has_error_in(d.span))
+    return LoadedSettings(found, document.lines, file, isinstance(root, source.Mapping))
+
+
+@lru_cache(maxsize=1)
+def _checker() -> Checker:
+    return Checker(_filled_schema(), "in the settings")
 
 
 def parse(file: str, data: bytes, environ: Mapping[str, str]) -> tuple[Settings | None, list[Diagnostic]]:
@@ -259,7 +330,7 @@ def parse(file: str, data: bytes, environ: Mapping[str, str]) -> tuple[Settings 
     if isinstance(root, source.Mapping):
         _override(root, environ)
     document = replace(document, root=root)
-    Checker(settings_schema()).check(document, source.to_plain(root), report)
+    _checker().check(document, source.to_plain(root), report)
     if report.failed:
         return None, report.sorted()
     read = Fields(FIELDS).read(root, Reading(report, document.lines))
@@ -309,6 +380,7 @@ def _filled(value: Value, environ: Mapping[str, str], report: Report) -> Value:
                 about=name,
                 help=f"set it, or give a default: ${{{name}:-…}}",
             )
+            return match[0]
         return environ.get(name) or default or ""
 
     return _given(_REFERENCE.sub(put, value.text), value.span)

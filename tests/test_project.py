@@ -11,7 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
+from click.testing import CliRunner
 
+from flowengine.cli.main import main
 from flowengine.flow.diagnostics import Severity
 from flowengine.flow.loader import Loaded, load
 from flowengine.plugins import node_types
@@ -93,6 +96,17 @@ def test_the_tutorial_begins_with_four_lines() -> None:
     assert len(whole_flows("flows/README.md")[0].splitlines()) == 4
 
 
+def test_the_tests_of_the_tutorial_pass(tmp_path: Path) -> None:
+    page_ = page("flows/README.md")
+    (tests,) = re.findall(r"^```yaml\n(# my.test.yaml\n.*?)^```", page_, re.DOTALL | re.MULTILINE)
+    (flow,) = (text for text in whole_flows("flows/README.md") if "busy: busy" in text)
+    (tmp_path / "my.yaml").write_text(flow, encoding="utf-8")
+    (tmp_path / "my.test.yaml").write_text(tests, encoding="utf-8")
+    result = CliRunner().invoke(main, ["test", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    assert "(2 passed)" in result.output
+
+
 @pytest.mark.parametrize("path", list(flow_files(ROOT / "flows")), ids=lambda path: path.stem)
 def test_every_shipped_flow_is_without_findings(path: Path) -> None:
     found = loaded(path.as_posix(), path.read_text(encoding="utf-8"))
@@ -146,6 +160,18 @@ def test_ci_runs_make_test_and_nothing_else() -> None:
     commands = [line for line in page(".ci/run").splitlines() if line and not line.startswith(("#", "set ", "cd "))]
     assert commands == ["make test"]
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
+
+
+def test_the_hooks_for_commits_run_commands_that_there_are() -> None:
+    hooks = yaml.safe_load(page(".pre-commit-hooks.yaml"))
+    assert [hook["id"] for hook in hooks] == ["flowengine-check", "flowengine-test"]
+    for hook in hooks:
+        program, *arguments = hook["entry"].split()
+        assert program in tomllib.loads(page("pyproject.toml"))["project"]["scripts"]
+        assert CliRunner().invoke(main, [*arguments, "--help"]).exit_code == 0
+    template = yaml.safe_load(page("flowengine/templates/shared/dot-pre-commit-config.yaml"))
+    ours = [{key: hook[key] for key in ("id", "name", "entry", "files", "pass_filenames")} for hook in hooks]
+    assert [{key: hook[key] for key in ours[0]} for hook in template["repos"][0]["hooks"]] == ours
 
 
 def test_the_set_up_names_the_line_that_mends_a_machine_without_python(tmp_path: Path) -> None:

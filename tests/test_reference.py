@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -10,9 +11,11 @@ from flowengine.flow.explanations import EXPLANATIONS
 from flowengine.flow.graph import RESERVED_TARGETS
 from flowengine.flow.loader import Loaded, load
 from flowengine.plugins import node_types
+from flowengine.testing.reading import load_tests
 from tests import reference
 
 TEXT = reference.PAGE.read_text(encoding="utf-8")
+EXAMPLES = reference.yaml_blocks(TEXT)
 # What the examples of node types refer to.
 HEAD = """flow: example
 version: 1
@@ -39,8 +42,27 @@ def test_its_tables_are_those_of_the_definitions() -> None:
     assert reference.page(TEXT) == TEXT, "run: make schemas"
 
 
-@pytest.mark.parametrize("example", reference.yaml_blocks(TEXT), ids=lambda text: text.split("\n")[0])
+@dataclass
+class Beside:
+    """The flow that the example of tests is about: the first one of the page."""
+
+    flow: Loaded = field(default_factory=lambda: load("small.yaml", EXAMPLES[0], node_types()))
+
+    def named(self, name: str) -> Loaded | None:
+        return self.flow if name in self.names() else None
+
+    def names(self) -> list[str]:
+        return ["small"]
+
+    def unreadable(self) -> bool:
+        return False
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda text: text.split("\n")[0])
 def test_every_example_loads(example: str) -> None:
+    if "\ntests:" in example:
+        assert load_tests("small.test.yaml", example.encode(), Beside()).diagnostics == []
+        return
     found = loaded(example)
     assert found.flow is not None, found.diagnostics
     assert {d.code for d in found.diagnostics} <= {"unreachable-node"}

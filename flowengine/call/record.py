@@ -1,13 +1,92 @@
-"""What every call leaves behind: who called, which flow, which way it went, how it ended and whose doing that was."""
+"""What every call leaves behind: its one record."""
 
 from __future__ import annotations
 
+from dataclasses import Field, dataclass, field, fields
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from flowengine.call.ports import StoredCall
 from flowengine.call.session import CallSession
 from flowengine.runtime.interpreter import Interpreter
+
+ENDED_REASONS: Final = (
+    "caller.hangup",
+    "flow.hangup",
+    "flow.transfer",
+    "flow.error",
+    "flow.timeout",
+    "provider.failed",
+    "carrier.failed",
+    "api.hangup",
+    "engine.drained",
+    "engine.lost",
+    "engine.failed",
+)
+FAULTS: Final = tuple(dict.fromkeys(reason.partition(".")[0] for reason in ENDED_REASONS))
+# The JSON Schema of an annotation.
+_TYPES: Final[dict[str, dict[str, Any]]] = {
+    "str": {"type": "string"},
+    "int": {"type": "integer", "minimum": 0},
+    "float": {"type": "number", "minimum": 0},
+    "list[str]": {"type": "array", "items": {"type": "string"}},
+    "dict[str, int]": {"type": "object", "additionalProperties": {"type": "integer"}},
+}
+
+
+def _told(about: str, name: str = "", **schema: Any) -> dict[str, Any]:
+    """Say what a field of the record tells, its name where Python can not have it, and more of its JSON Schema."""
+    return {"about": about, "name": name, "schema": schema}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRecord:
+    """The record of a call that has ended. The schema of events is made of these fields, so nothing is said twice."""
+
+    id: str = field(metadata=_told("The call's id, ours."))
+    carrier: str = field(metadata=_told("The carrier that brought the call, such as twilio."))
+    carrier_call_id: str = field(metadata=_told("The carrier's id of the call."))
+    flow: str = field(metadata=_told("The flow that the call ran."))
+    revision: str = field(metadata=_told("The SHA-256 of that flow as it was when the call began."))
+    direction: str = field(metadata=_told("Who called whom; `inbound` is a call to us."))
+    caller: str = field(metadata=_told("The caller's number, as the carrier gave it.", "from"))
+    called: str = field(metadata=_told("The number that was called.", "to"))
+    started: str = field(metadata=_told("When the call was answered, in UTC.", format="date-time"))
+    seconds: float = field(metadata=_told("How long it lasted."))
+    path: list[str] = field(metadata=_told("Every node that it has entered, in order; of a long call the last 1,000."))
+    failures: int = field(
+        metadata=_told("How often the caller failed: silence, a key that is no choice, a bad number.")
+    )
+    streams: int = field(metadata=_told("Its media streams: one, and one more after each transfer that came back."))
+    ended_reason: str = field(metadata=_told("How it ended.", enum=list(ENDED_REASONS)))
+    fault: str = field(metadata=_told("Whose doing that was: `ended_reason` up to its dot.", enum=list(FAULTS)))
+    gaps: int = field(metadata=_told("How often our audio was late in the last stream."))
+    counts: dict[str, int] = field(
+        metadata=_told("What the carrier sent in the last stream that was repeated, unknown or broken, by kind.")
+    )
+
+    def plain(self) -> dict[str, Any]:
+        """Give the record as JSON has it."""
+        return {_name(one): getattr(self, one.name) for one in fields(self)}
+
+
+def record_schema() -> dict[str, Any]:
+    """Give the JSON Schema of a record."""
+    properties = {
+        _name(one): {**_TYPES[str(one.type)], **one.metadata["schema"], "description": one.metadata["about"]}
+        for one in fields(CallRecord)
+    }
+    return {
+        "type": "object",
+        "description": "The record of the call.",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def _name(one: Field[Any]) -> str:
+    return str(one.metadata["name"] or one.name)
 
 
 def facts_of(call: StoredCall) -> dict[str, Any]:
@@ -26,21 +105,18 @@ def record_of(
     call: StoredCall, interpreter: Interpreter, reason: str, session: CallSession | None, now: float
 ) -> dict[str, Any]:
     """Give the record of a call that has ended; ``now`` is the wall clock, ``session`` its last stream's."""
-    path: list[str] = []
-    failures = 0
-    if interpreter.begun:
-        path, failures = interpreter.state.path, interpreter.state.failures
-    return {
+    begun = interpreter.begun
+    return CallRecord(
         **facts_of(call),
-        "from": call.caller,
-        "to": call.called,
-        "started": datetime.fromtimestamp(call.started, UTC).isoformat(),
-        "seconds": round(max(0.0, now - call.started), 3),
-        "path": path,
-        "failures": failures,
-        "streams": call.streams,
-        "ended_reason": reason,
-        "fault": reason.partition(".")[0],
-        "gaps": session.playout.gaps if session else 0,
-        "counts": dict(session.hearing.counts) if session else {},
-    }
+        caller=call.caller,
+        called=call.called,
+        started=datetime.fromtimestamp(call.started, UTC).isoformat(),
+        seconds=round(max(0.0, now - call.started), 3),
+        path=interpreter.state.path if begun else [],
+        failures=interpreter.state.failures if begun else 0,
+        streams=call.streams,
+        ended_reason=reason,
+        fault=reason.partition(".")[0],
+        gaps=session.playout.gaps if session else 0,
+        counts=dict(session.hearing.counts) if session else {},
+    ).plain()

@@ -96,10 +96,7 @@ def _check(ctx: click.Context, path: Path) -> None:
     from flowengine.flow import render
     from flowengine.runtime.ready import unready
 
-    files = _flows.flow_files(path) if path.is_dir() else [path]
-    flows = [_flows.load(file) for file in files]
-    included = {file for loaded in flows for file in loaded.included}
-    flows = [loaded for loaded in flows if loaded.file not in included]
+    flows = _flows.flows(_flows.flow_files(path) if path.is_dir() else [path])
     findings = [finding for loaded in flows for finding in loaded.diagnostics]
     findings += [finding for loaded in flows if loaded.flow for finding in unready(loaded.flow)]
     if any(finding.severity == "error" for finding in findings):

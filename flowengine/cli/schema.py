@@ -1,4 +1,4 @@
-"""``flowengine schema``: the JSON Schema that editors use."""
+"""``flowengine schema``: the JSON Schemas that editors and applications use."""
 
 from __future__ import annotations
 
@@ -6,18 +6,41 @@ import json
 
 import click
 
+WHICH = ("flow", "tests", "settings", "events")
+
 
 @click.command()
-@click.argument("which", type=click.Choice(["flow"]), default="flow")
+@click.argument("which", type=click.Choice(WHICH), default="flow")
 def command(which: str) -> None:
-    """Print the JSON Schema of flows.
+    """Print the JSON Schema of flows, of their tests, of the settings, or of the events that applications are told.
 
     \b
     Example:
       flowengine schema flow > schemas/flow.schema.json
+      flowengine schema tests > schemas/tests.schema.json
     """
+    click.echo(text(which), nl=False)
+
+
+def text(which: str) -> str:
+    """Give one schema as the text of its file."""
+    return json.dumps(_schema(which), indent=2, ensure_ascii=False) + "\n"
+
+
+def _schema(which: str) -> dict[str, object]:
+    if which == "tests":
+        from flowengine.testing.reading import tests_schema
+
+        return tests_schema()
+    if which == "settings":
+        from flowengine.settings import settings_schema
+
+        return settings_schema()
+    if which == "events":
+        from flowengine.call.announcement import events_schema
+
+        return events_schema()
     from flowengine.flow.schema import flow_schema
     from flowengine.plugins import node_types
 
-    schemas = {"flow": flow_schema}
-    click.echo(json.dumps(schemas[which](node_types()), indent=2, ensure_ascii=False))
+    return flow_schema(node_types())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import difflib
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -118,16 +119,41 @@ class Report:
         return sorted(self.diagnostics, key=lambda d: (d.span, d.severity, d.code))
 
 
+MANY = 100
+"""Of so many known words each is compared with a misspelt one."""
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Give ``did you mean "x"?`` for the nearest known word, else an empty text."""
-    listed = list(known)
-    near = difflib.get_close_matches(word, listed, n=3, cutoff=0.6)
+    listed = tuple(known)
+    # Every comparison costs: among many words only those are compared that are a few letters away.
+    near = difflib.get_close_matches(word, listed if len(listed) <= MANY else _few_letters_away(word, listed), 3, 0.6)
     if not near:
         return ""
     ratios = {other: difflib.SequenceMatcher(None, other, word).ratio() for other in near}
     # Of equally near ones the first: fields are listed in the order in which they are usually written.
     best = min(near, key=lambda other: (-ratios[other], listed.index(other)))
     return f'did you mean "{best}"?'
+
+
+def _few_letters_away(word: str, known: tuple[str, ...]) -> list[str]:
+    """Give the words that become equal to this one when each of the two loses one letter at most, in their order."""
+    index = _shortened(known)
+    found = {place for short in _without_one(word) for place in index.get(short, ())}
+    return [known[place] for place in sorted(found)[:MANY]]
+
+
+@functools.lru_cache(maxsize=8)
+def _shortened(words: tuple[str, ...]) -> dict[str, list[int]]:
+    index: dict[str, list[int]] = {}
+    for place, word in enumerate(words):
+        for short in _without_one(word):
+            index.setdefault(short, []).append(place)
+    return index
+
+
+def _without_one(word: str) -> set[str]:
+    return {word, *(word[:at] + word[at + 1 :] for at in range(len(word)))}
 
 
 def one_of(words: Iterable[str]) -> str:

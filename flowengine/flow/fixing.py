@@ -11,9 +11,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
+from typing import Generic, Protocol, TypeVar
 
 from flowengine.flow.diagnostics import Diagnostic, Severity
-from flowengine.flow.loader import Loaded
 
 # More than any file in need of help has; a bound, so that no two fixes can undo each other for ever.
 MAX_FIXES = 1000
@@ -23,25 +23,46 @@ _MISREAD = frozenset(
     | {"prompt-form", "two-types", "unknown-field", "wrong-value"}
 )
 
-Load = Callable[[bytes], Loaded]
+
+class Checked(Protocol):
+    """What a checker says of a text, be it a flow, tests or settings: ``readable`` says that it is a YAML mapping."""
+
+    @property
+    def file(self) -> str:
+        """The name of the text's file; findings in other files are mended there."""
+
+    @property
+    def diagnostics(self) -> Sequence[Diagnostic]:
+        """Everything that was found, in the order of the text."""
+
+    @property
+    def lines(self) -> Sequence[str]:
+        """The lines of the text."""
+
+    @property
+    def readable(self) -> bool:
+        """Whether the text is a YAML mapping, whatever it holds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fixed:
+Outcome = TypeVar("Outcome", bound=Checked)
+
+
+@dataclass(frozen=True)
+class Fixed(Generic[Outcome]):
     """A text after its fixes, how many findings they took away, and what the checker says of it now."""
 
     data: bytes
     count: int
-    loaded: Loaded
+    loaded: Outcome
 
 
-def fix(data: bytes, load: Load, loaded: Loaded | None = None) -> Fixed:
+def fix(data: bytes, load: Callable[[bytes], Outcome], loaded: Outcome | None = None) -> Fixed[Outcome]:
     """Apply every fix that stands the test; ``loaded`` is what the checker says of the text, where that is known."""
     now = loaded or load(data)
     refused: set[tuple[int, str | None]] = set()
     count = 0
     for _ in range(MAX_FIXES):
-        open_ones = [d for d in now.diagnostics if d.fix is not None and (d.span.line, d.fix) not in refused]
+        open_ones = [d for d in now.diagnostics if _open(d, now.file) and (d.span.line, d.fix) not in refused]
         if not open_ones:
             break
         # Remedies of one kind belong together (tabs of one width), so they are tried at once and then one by one.
@@ -60,6 +81,10 @@ def fix(data: bytes, load: Load, loaded: Loaded | None = None) -> Fixed:
     return Fixed(data, count, now)
 
 
+def _open(finding: Diagnostic, file: str) -> bool:
+    return finding.fix is not None and finding.span.file == file
+
+
 def _one_a_line(findings: Iterable[Diagnostic]) -> list[Diagnostic]:
     first: dict[int, Diagnostic] = {}
     for d in findings:
@@ -76,7 +101,7 @@ def _rewritten(data: bytes, findings: Iterable[Diagnostic]) -> bytes:
     return mark + "".join(lines).encode("utf-8")
 
 
-def _gone(batch: Sequence[Diagnostic], before: Loaded, after: Loaded) -> int:
+def _gone(batch: Sequence[Diagnostic], before: Checked, after: Checked) -> int:
     """Give how many findings went with the fixes of this batch; 0 where one of them did not help, or did harm."""
     if not after.readable:
         # The scan stops at its first mistake: that one has to stand further down than those that went.
@@ -104,13 +129,13 @@ def _by_line(findings: Iterable[Diagnostic]) -> Counter[tuple[str, int]]:
     return Counter((d.code, d.span.line) for d in findings)
 
 
-def _harms(finding: Diagnostic, before: Loaded, new: Iterable[Diagnostic]) -> bool:
+def _harms(finding: Diagnostic, before: Checked, new: Iterable[Diagnostic]) -> bool:
     """Say whether something at the fix, or a space away from it, is misread now."""
     left, right = _changed(before.lines[finding.span.line - 1], finding.fix or "")
     return any(d.code in _MISREAD and d.span.column <= right + 1 and left - 1 <= d.span.end_column for d in new)
 
 
-def _new_errors(before: Loaded, after: Loaded) -> Sequence[Diagnostic]:
+def _new_errors(before: Checked, after: Checked) -> Sequence[Diagnostic]:
     known = Counter((d.code, d.about, d.message) for d in before.diagnostics)
     new = []
     for d in after.diagnostics:

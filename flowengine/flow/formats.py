@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
-from xml.sax.saxutils import escape, quoteattr
 
 from flowengine.flow.diagnostics import Diagnostic, Severity, Span
 from flowengine.flow.explanations import EXPLANATIONS
+from flowengine.flow.junit import JunitCase, document
 
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
-# What XML 1.0 can not hold in any spelling.
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def github(diagnostics: Iterable[Diagnostic]) -> str:
@@ -127,37 +124,17 @@ def junit(diagnostics: Iterable[Diagnostic], files: Iterable[str]) -> str:
     by_file: dict[str, list[Diagnostic]] = {file: [] for file in files}
     for d in diagnostics:
         by_file.setdefault(d.span.file, []).append(d)
-    suites = [_suite(file, found) for file, found in by_file.items()]
-    tests = sum(max(1, len(found)) for found in by_file.values())
-    failures = sum(_failures(found) for found in by_file.values())
-    head = f'<testsuites name="flowengine check" tests="{tests}" failures="{failures}" errors="0">'
-    return "\n".join(['<?xml version="1.0" encoding="UTF-8"?>', head, *suites, "</testsuites>"]) + "\n"
+    return document("flowengine check", ((file, junit_cases(found)) for file, found in by_file.items()))
 
 
-def _failures(found: Sequence[Diagnostic]) -> int:
-    return sum(d.severity is Severity.ERROR for d in found)
+def junit_cases(found: Iterable[Diagnostic]) -> list[JunitCase]:
+    """Give the findings of one file as cases; one that passes where there are none."""
+    return [_case(d) for d in found] or [JunitCase("check")]
 
 
-def _suite(file: str, found: Sequence[Diagnostic]) -> str:
-    name = _attribute(file)
-    cases = [_case(d, name) for d in found] or [f'    <testcase name="check" classname={name} file={name}/>']
-    counts = f'tests="{len(cases)}" failures="{_failures(found)}" errors="0" skipped="0"'
-    return "\n".join([f"  <testsuite name={name} {counts}>", *cases, "  </testsuite>"])
-
-
-def _case(d: Diagnostic, file: str) -> str:
-    title = _attribute(f"{d.code} at {d.span.line}:{d.span.column}")
-    text = escape(_xml(f"{d.span.file}:{d.span.line}:{d.span.column}: {_sentence(d)}"))
+def _case(d: Diagnostic) -> JunitCase:
+    title = f"{d.code} at {d.span.line}:{d.span.column}"
+    text = f"{d.span.file}:{d.span.line}:{d.span.column}: {_sentence(d)}"
     if d.severity is Severity.ERROR:
-        inner = f"<failure message={_attribute(d.message)} type={_attribute(d.code)}>{text}</failure>"
-    else:
-        inner = f"<system-out>{text}</system-out>"
-    return f'    <testcase name={title} classname={file} file={file} line="{d.span.line}">{inner}</testcase>'
-
-
-def _attribute(text: str) -> str:
-    return quoteattr(_xml(text))
-
-
-def _xml(text: str) -> str:
-    return _NOT_XML.sub("\ufffd", text)
+        return JunitCase(title, d.span.line, (d.message, d.code, text))
+    return JunitCase(title, d.span.line, output=text)

@@ -108,7 +108,7 @@ def _checker(types: tuple[tuple[str, NodeType], ...]) -> Checker:
 
 @lru_cache(maxsize=4)
 def _included_checker(types: tuple[tuple[str, NodeType], ...]) -> Checker:
-    return Checker(included_schema(dict(types)))
+    return Checker(included_schema(dict(types)), "in a file that is included")
 
 
 def revision(plain: Any) -> str:
@@ -131,7 +131,7 @@ class _Loader:
         plain = to_plain(self.root)
         checker = _checker(_key(self.types))
         checker.check(self.parsed, plain, self.report)
-        self._check_repeated(self.root, checker)
+        checker.check_repeated(self.parsed, self.report)
         included = including.parsed(self.root, self.parsed.file, self.reading)
         for document_ in included:
             _included_checker(_key(self.types)).check(document_, to_plain(document_.root), self.report)
@@ -143,21 +143,6 @@ class _Loader:
         flow = self._flow(revision(plain), tuple(document_.file for document_ in included))
         checks.run(flow, self.types, self.reading)
         return flow
-
-    def _check_repeated(self, value: Value, checker: Checker) -> None:
-        """Check the second value of a repeated key in the place of the first."""
-        if isinstance(value, source.Sequence):
-            for item in value.items:
-                self._check_repeated(item, checker)
-        if not isinstance(value, MappingValue):
-            return
-        for entry in value.repeated:
-            first = value.entries[entry.key.text]
-            value.entries[entry.key.text] = entry
-            checker.check(self.parsed, to_plain(self.root), self.report, inside=entry.value.span)
-            value.entries[entry.key.text] = first
-        for entry in value.entries.values():
-            self._check_repeated(entry.value, checker)
 
     def _boolean_words(self) -> None:
         """Warn of words that other YAML readers take for booleans."""

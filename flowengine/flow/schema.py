@@ -14,7 +14,7 @@ from flowengine.flow.diagnostics import Report, Span, did_you_mean, one_of
 from flowengine.flow.finding import quoted
 from flowengine.flow.kinds import Fields, Schema, described
 from flowengine.flow.model import NodeType
-from flowengine.flow.source import Document, Entry, Scalar, Value, find
+from flowengine.flow.source import Document, Entry, Scalar, Sequence, Value, find, to_plain
 from flowengine.flow.source import Mapping as MappingValue
 from flowengine.flow.validator import Misfit, Path, Validator
 
@@ -50,8 +50,7 @@ def included_schema(types: Mapping[str, NodeType]) -> Schema:
     properties = {name: flow["properties"][name] for name in document.INCLUDED}
     sentence = f"must be a mapping with {', '.join(document.INCLUDED)}"
     return {"type": "object", "properties": properties, "additionalProperties": False, "errorMessage": sentence} | {
-        "$defs": flow["$defs"],
-        "x-what": "a file that is included",
+        "$defs": flow["$defs"]
     }
 
 
@@ -89,8 +88,10 @@ def _of_type(node_type: NodeType, keys: list[str]) -> Schema:
 class Checker:
     """A schema made ready to validate documents."""
 
-    def __init__(self, schema: Schema) -> None:
+    def __init__(self, schema: Schema, where: str = "in a flow") -> None:
+        """Make ready; ``where`` says in which document a field is that stands in no mapping of its own."""
         self._validator = Validator(schema)
+        self._document = where
 
     def check(self, parsed: Document, plain: Any, report: Report, inside: Span | None = None) -> None:
         """Report what does not fit the schema; with ``inside`` only what stands there."""
@@ -100,7 +101,7 @@ class Checker:
             if place is None or (inside and not inside.contains(place.span)):
                 continue
             if misfit.keyword == "additionalProperties":
-                _unknown_fields(misfit, parsed, place, report)
+                _unknown_fields(misfit, parsed, place, report, self._document)
             elif misfit.keyword == "propertyNames":
                 _bad_name(misfit, place, report)
             elif misfit.keyword == "required":
@@ -109,12 +110,30 @@ class Checker:
                 seen.add(misfit.path)
                 _wrong_value(misfit, parsed, place, report)
 
+    def check_repeated(self, parsed: Document, report: Report) -> None:
+        """Check the second value of every repeated key in the place of the first."""
+        self._check_repeated(parsed, parsed.root, report)
 
-def _unknown_fields(misfit: Misfit, parsed: Document, place: Value, report: Report) -> None:
+    def _check_repeated(self, parsed: Document, value: Value | None, report: Report) -> None:
+        if isinstance(value, Sequence):
+            for item in value.items:
+                self._check_repeated(parsed, item, report)
+        if not isinstance(value, MappingValue):
+            return
+        for entry in value.repeated:
+            first = value.entries[entry.key.text]
+            value.entries[entry.key.text] = entry
+            self.check(parsed, to_plain(parsed.root), report, inside=entry.value.span)
+            value.entries[entry.key.text] = first
+        for entry in value.entries.values():
+            self._check_repeated(parsed, entry.value, report)
+
+
+def _unknown_fields(misfit: Misfit, parsed: Document, place: Value, report: Report, whole: str) -> None:
     known = list(misfit.schema.get("properties", {}))
     if not isinstance(place, MappingValue):
         return
-    where = _where(misfit.path) if misfit.path else f"in {misfit.schema.get('x-what', 'a flow')}"
+    where = _where(misfit.path) or whole
     for key, entry in place.entries.items():
         if key in known:
             continue
@@ -160,7 +179,7 @@ def _in_line(key: Scalar, value: Value) -> bool:
 def _where(path: Path) -> str:
     words = [str(step) for step in path if isinstance(step, str)]
     if not words:
-        return "in a flow"
+        return ""
     if len(words) == 2 and words[0] == "nodes":
         return f'in the node "{words[1]}"'
     return f"in {words[-1]}"

@@ -53,10 +53,97 @@ def test_a_valid_flow_prints_its_revision_on_stderr_and_nothing_else(flows: Path
     assert len(result.stderr.strip().removesuffix(")").rsplit(" ", 1)[1]) == 12
 
 
-def test_the_default_is_the_folder_flows_without_tests(flows: Path) -> None:
+def test_the_default_is_the_folder_flows_with_its_tests_and_the_settings_beside_it(flows: Path) -> None:
+    (flows.parent / "flowengine.yaml").write_text("flows: {default: a}\n")
+    (flows / ".hidden").mkdir()
+    (flows / ".hidden" / "other.yaml").write_text("of: another tool\n")
     result = check()
     assert result.exit_code == 0
-    assert [line.split(":")[0] for line in result.stderr.splitlines()] == ["flows/a.yaml", "flows/deep/b.yml"]
+    assert [line.partition(" (")[0] for line in result.stderr.splitlines()] == [
+        "flowengine.yaml: ok",
+        "flows/a.test.yaml: ok",
+        "flows/a.yaml: ok",
+        "flows/deep/b.yml: ok",
+    ]
+
+
+def test_tests_are_held_against_the_flow_beside_them(flows: Path) -> None:
+    (flows / "a.test.yaml").write_text("flow: a\ntests:\n  - {name: one, talk: [{node: helo}, {node: hello}]}\n")
+    for arguments in ((), ("flows/a.test.yaml",)):
+        result = check("--output-format", "concise", *arguments)
+        assert result.exit_code == 1
+        assert result.stdout == (
+            'flows/a.test.yaml:3:31: error[unknown-node] unknown node "helo" (did you mean "hello"?)\n'
+        )
+    (flows / "a.test.yaml").write_text("flow: a\ntests:\n  - {name: one, talk: [{node: hello}]}\n")
+    result = check("flows/a.test.yaml")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "flows/a.test.yaml: ok (1 test of a)\n")
+
+
+def test_tests_may_be_of_any_flow_of_their_folder(flows: Path) -> None:
+    (flows / "more.test.yaml").write_text("flow: a\ntests: []\n")
+    (flows / "deep" / "c.test.yaml").write_text("flow: a\ntests: []\n")
+    result = check("--output-format", "concise")
+    assert result.stdout == (
+        'flows/deep/c.test.yaml:1:7: error[unknown-flow] there is no flow "a" in this folder (here: b)\n'
+    )
+
+
+def test_what_a_broken_flow_causes_in_its_tests_is_not_told(flows: Path) -> None:
+    (flows / "a.yaml").write_text("flow: a\nnodes: {hello: {say: Hello., goto: [}\n")
+    (flows / "a.test.yaml").write_text("flow: a\ntests:\n  - {name: one, talk: [{node: helo}]}\n")
+    found = json.loads(check("--output-format", "json").stdout)["diagnostics"]
+    assert {d["file"] for d in found} == {"flows/a.yaml"}
+
+
+def test_tests_are_mended_too(flows: Path) -> None:
+    (flows / "a.test.yaml").write_text("flow: a\ntests:\n  - {name: one, talk: [{keys: #}]}\n")
+    result = check("--fix")
+    assert result.exit_code == 0
+    assert "Fixed 1 finding in flows/a.test.yaml; 0 remain." in result.stderr
+    assert (flows / "a.test.yaml").read_text().endswith("[{keys: hash}]}\n")
+
+
+def test_a_flow_is_mended_before_its_tests_are_held_against_it(flows: Path) -> None:
+    (flows / "a.yaml").write_bytes(STARS.replace(b"flow: s", b"flow: a"))
+    (flows / "a.test.yaml").write_text("flow: a\ntests:\n  - {name: one, talk: [{node: helo}]}\n")
+    result = check("--fix", "--output-format", "concise")
+    assert [line.split(" ")[1] for line in result.stdout.splitlines()] == ["error[unknown-node]"]
+
+
+SETTINGS = """
+server: {port: "${PORT}", public_url: "${PUBLIC_URL}", drain: "${DRAIN:-15m}"}
+flows: {routes: [{to: "${NUMBER}", flow: a}]}
+carriers: {twilio: {token: "${TWILIO_AUTH_TOKEN}", signatures: "${SIGNATURES}"}}
+"""
+
+
+def test_settings_are_the_same_on_every_machine(flows: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "none")
+    monkeypatch.setenv("FLOWENGINE_SERVER__PORT", "none")
+    (flows.parent / "flowengine.yaml").write_text(SETTINGS)
+    result = check("flowengine.yaml")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "flowengine.yaml: ok (settings)\n")
+
+
+@pytest.mark.parametrize("empty", ["", "# nothing yet\n", "{}"])
+def test_settings_may_be_empty(flows: Path, empty: str) -> None:
+    (flows / "flowengine.yaml").write_text(empty)
+    assert check().exit_code == 0
+
+
+def test_mistakes_in_settings(flows: Path) -> None:
+    (flows.parent / "flowengine.yaml").write_text('server: {prot: 1, port: "${PORT:-x}"}\nnothing: 1\n')
+    result = check("--output-format", "concise")
+    assert result.exit_code == 1
+    assert result.stdout == (
+        'flowengine.yaml:1:10: error[unknown-field] unknown field "prot" in server (did you mean "port"?)\n'
+        "flowengine.yaml:1:25: error[wrong-value] `port` must be a whole number from 0 to 65535\n"
+        'flowengine.yaml:2:1: error[unknown-field] unknown field "nothing" in the settings'
+        " (known here: server, flows, carriers, speech, env, store)\n"
+    )
+    (flows.parent / "flowengine.yaml").write_text("- no\n- settings\n")
+    assert "flowengine.yaml:1:1: error[wrong-value] these are no settings" in check("--output-format", "concise").stdout
 
 
 def test_ten_mistakes_are_told_in_one_run_with_their_places() -> None:
@@ -156,6 +243,17 @@ def test_the_environment_switches_colour_off(env: dict[str, str], coloured: bool
     assert ("\x1b[" in result.stdout) is coloured
 
 
+def test_a_folder_without_tests_and_settings_imports_nothing_for_them(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(GOOD.format(name="a"))
+    code = (
+        "import sys; from flowengine.cli.main import main; main(['check', sys.argv[1]], standalone_mode=False);"
+        "unneeded = ('flowengine.testing', 'flowengine.settings');"
+        "sys.exit(', '.join(name for name in sys.modules if name.startswith(unneeded)) or 0)"
+    )
+    run = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+
+
 def test_no_vendor_sdk_is_imported() -> None:
     code = (
         "import sys; from flowengine.cli.main import main; main(['check', sys.argv[1]], standalone_mode=False);"
@@ -202,6 +300,7 @@ def test_what_can_not_be_fixed_remains_and_decides_the_exit_code(flows: Path) ->
 
 def test_a_file_with_nothing_to_fix_is_not_written(flows: Path) -> None:
     (flows / "a.yaml").write_text(WARN)
+    (flows / "a.test.yaml").write_text("flow: w\ntests: []\n")
     before = [path.stat() for path in sorted(flows.rglob("*.y*ml"))]
     assert check("--fix").exit_code == 0
     after = [path.stat() for path in sorted(flows.rglob("*.y*ml"))]
@@ -253,11 +352,11 @@ def test_a_folder_that_takes_no_file_is_the_environment(flows: Path) -> None:
     [
         ("github", "::error file=flows/a.yaml,line=1,endLine=1,col=1,endColumn=1,title=missing-field::`version`"),
         ("sarif", '{\n  "$schema": "https://json.schemastore.org/sarif-2.1.0.json",\n'),
-        ("junit", '<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="flowengine check" tests="3" failures="2"'),
+        ("junit", '<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="flowengine check" tests="4" failures="2"'),
     ],
 )
 def test_the_formats_of_other_tools(flows: Path, form: str, beginning: str) -> None:
-    (flows / "a.yaml").write_text("flow: x\n")
+    (flows / "a.yaml").write_text("flow: a\n")
     result = check("--output-format", form)
     assert result.exit_code == 1
     assert result.stdout.startswith(beginning)

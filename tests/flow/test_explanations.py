@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,15 +15,17 @@ from flowengine.flow.diagnostics import Diagnostic
 from flowengine.flow.explanation import Explanation
 from flowengine.flow.explanations import EXPLANATIONS
 from flowengine.flow.folder import Folder
-from flowengine.flow.loader import duplicate_flows, load
+from flowengine.flow.loader import Loaded, duplicate_flows, load
 from flowengine.plugins import node_types
 from flowengine.runtime.ready import unready
+from flowengine.testing.reading import load_tests
 
 ROOT = Path(__file__).parents[2]
 REPORTING = [path for name in ("flow", "nodes", "runtime") for path in (ROOT / "flowengine" / name).glob("*.py")]
 REPORTING = [path for path in REPORTING if not path.name.startswith("expla")] + [ROOT / "flowengine" / "settings.py"]
+REPORTING += [ROOT / "flowengine" / "testing" / f"{name}.py" for name in ("reading", "steps", "crosscheck")]
 # Words of other trades that look like codes.
-NO_CODES = {"utf-8", "utf-8-sig", "if-present", "x-types", "x-two-types", "x-what", "merge-key"}
+NO_CODES = {"utf-8", "utf-8-sig", "if-present", "x-types", "x-two-types", "merge-key", "payment-done"}
 EVERY = pytest.mark.parametrize("one", EXPLANATIONS.values(), ids=list(EXPLANATIONS))
 
 
@@ -37,10 +40,28 @@ def words() -> Iterator[str]:
                 yield f"yaml-{what}"
 
 
+@dataclass
+class Beside:
+    """The one flow beside the tests of an example."""
+
+    flow: Loaded
+
+    def named(self, name: str) -> Loaded | None:
+        return self.flow if name in self.names() else None
+
+    def names(self) -> list[str]:
+        return [self.flow.name.text] if self.flow.name else []
+
+    def unreadable(self) -> bool:
+        return False
+
+
 def findings(one: Explanation) -> list[Diagnostic]:
     if one.file == "flowengine.yaml":
         assert isinstance(one.example, str)
         return settings.parse(one.file, one.example.encode(), {})[1]
+    if one.file.endswith(".test.yaml"):
+        return list(load_tests(one.file, one.example, Beside(load("flow.yaml", one.beside, node_types()))).diagnostics)
     example = one.example.encode() if isinstance(one.example, str) else one.example
     files = {one.file: example, **({"beside.yaml": one.beside.encode()} if one.beside else {})}
     folder = Folder(lambda: files, files.get, node_types())
