@@ -61,7 +61,7 @@ class Beside:
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda text: text.split("\n")[0])
 def test_every_example_loads(example: str) -> None:
     if "\ntests:" in example:
-        assert load_tests("small.test.yaml", example.encode(), Beside()).diagnostics == []
+        assert load_tests("small.test.yaml", example.encode(), Beside()).diagnostics == ()
         return
     found = loaded(example)
     assert found.flow is not None, found.diagnostics
