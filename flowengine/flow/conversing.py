@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping as MappingType
 from dataclasses import dataclass, field
-from difflib import SequenceMatcher
 from itertools import combinations
 from typing import Any
 
@@ -251,6 +250,8 @@ def check(node: Node, flow: Flow, reading: Reading) -> None:
 
 
 def _similar(exits: tuple[Exit, ...], report: Report) -> None:
+    from difflib import SequenceMatcher  # few flows have conversations
+
     for first, second in combinations(exits, 2):
         if first.when is None or second.when is None or first.when_span is None or second.when_span is None:
             continue
