@@ -35,6 +35,9 @@ schemas: setup  ## make schemas/ anew: the JSON Schemas, and the tables of the l
 	@for name in flow tests settings events; do $(BIN)/python -m flowengine schema $$name > schemas/$$name.schema.json; done
 	@PYTHONPATH=. $(BIN)/python tests/reference.py
 
+fuzz: setup  ## load what nobody meant, for SECONDS (60), in a child with limits
+	@$(BIN)/python tests/fuzz.py $(or $(SECONDS),60) $(or $(SEED),1)
+
 constraints: setup  ## pin what pyproject.toml asks for, in constraints.txt
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --fork-strategy fewest --python-version 3.11 --upgrade \
