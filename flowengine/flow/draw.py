@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Literal
 
+from flowengine.flow.caption import shortened
 from flowengine.flow.model import Flow
-from flowengine.flow.picture import Picture, Place, is_reserved, picture
+from flowengine.flow.picture import WORDS, Picture, Place, is_reserved, picture
 from flowengine.flow.style import everywhere_lines, hue, joined
 from flowengine.flow.svg import svg
 
@@ -30,6 +31,12 @@ def draw(flow: Flow, form: Form) -> str:
 
 
 def _json(seen: Picture) -> str:
+    """Give a picture as data; later versions only add fields.
+
+    `nodes` are `Place`s, `transitions` `Transition`s (`kind` is `goto`, `option` or, for handlers and `resume`,
+    `event`; `target` may be `again`, `back` or `end`), `everywhere` what leads away from every node: `labels` with a
+    `target`, or with what they `do` where that is empty.
+    """
     value = {
         "flow": seen.name,
         "revision": seen.revision,
@@ -37,7 +44,7 @@ def _json(seen: Picture) -> str:
         "start": seen.start,
         "nodes": [asdict(place) for place in seen.places],
         "transitions": [asdict(way) for way in seen.transitions],
-        "everywhere": [{"target": target, "labels": list(labels)} for target, labels in seen.everywhere],
+        "everywhere": [asdict(one) for one in seen.everywhere],
     }
     return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
 
@@ -98,7 +105,7 @@ def hue_class(kind: str, places: Sequence[Place]) -> str:
 
 def _mermaid_text(text: str) -> str:
     # Mermaid reads HTML and Markdown inside quotes; its own escape is a number between # and ;.
-    return "".join(c if c.isalnum() or c in " .,:!?…'{}()/+-_→" else f"#{ord(c)};" for c in text)
+    return "".join(c if c.isalnum() or c in " .,:!?…'{}()/+-_=→×“”" else f"#{ord(c)};" for c in text)
 
 
 def _dot(seen: Picture) -> str:
@@ -128,7 +135,8 @@ def _dot(seen: Picture) -> str:
 
 
 def _place_lines(place: Place) -> list[str]:
-    return [line for line in (f"{place.name} ({place.kind})", place.text) if line]
+    kind = f"{place.kind}: {place.detail}" if place.detail else place.kind
+    return [line for line in (place.name, shortened(kind, WORDS), place.text) if line]
 
 
 def _label(target: str, labels: tuple[str, ...]) -> str:

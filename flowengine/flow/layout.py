@@ -1,27 +1,30 @@
 """Puts boxes and the lines between them on a page: a layered layout, from top to bottom.
 
-The steps are those of Sugiyama, Tagawa and Toda: lines that lead back are turned round, every box gets a rank by its
-longest way from the top, a line that passes ranks gets a bend in each of them, the order in each layer is improved
-until fewer lines cross, then the places along the layer are found. Labels stand in layers of their own between the
-ranks, and bends take up room like boxes do: so no line crosses a box and no label lies on one.
+The steps are those of Sugiyama, Tagawa and Toda: lines that lead back are turned round, every box has a rank
+(`ranking.py`), a line that passes ranks gets a bend in each of them, the order in each layer is improved until fewer
+lines cross, then the places along the layer are found. Labels stand in layers of their own between the ranks, and bends
+take up room like boxes do: so no line crosses a box and no label lies on one.
 
 No clock and no randomness: the same input gives the same page.
 """
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right, insort
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from flowengine.flow.ranking import ranks
+
 BOX_GAP = 26.0
 LINE_GAP = 12.0
-RANK_GAP = 14.0
+RANK_GAP = 20.0
 STEEPEST = 0.1
 """How much of the widest sideways move between two layers is added to the distance between them."""
-WIDEST_GAP = 64.0
+WIDEST_GAP = 48.0
 SWING = 20.0
 """The sideways distance of two bends from which on moving them further apart costs ever less."""
 PORT_GAP = 14.0
@@ -29,6 +32,9 @@ ARROW = 8.0
 """How long the upright last piece of a line is, which gives its arrow the direction."""
 ORDER_SWEEPS = 24
 PLACE_SWEEPS = 60
+LEAST_SWEEPS = 6
+WORK = 120_000
+"""How many steps the placing of a large picture takes at most before it makes do with fewer sweeps."""
 STRAIGHT = 6.0
 """How much more it matters that a bend stands under a bend than that a box stands under a box."""
 
@@ -47,7 +53,10 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Tie:
-    """A line to be drawn between two different boxes, with the size of its label (0 without one)."""
+    """A line to be drawn between two different boxes, with the size of its label (0 without one).
+
+    Without a target the line ends at its label.
+    """
 
     source: str
     target: str
@@ -103,70 +112,19 @@ class _Spot:
     below: list[_Spot] = field(default_factory=list)
 
 
-def ranks(names: Sequence[str], pairs: Iterable[tuple[str, str]]) -> dict[str, int]:
-    """Give each name its rank from 0, by its longest way; ways that lead back to where they came from do not count."""
-    pairs = list(pairs)
-    after: dict[str, list[str]] = defaultdict(list)
-    before: dict[str, list[str]] = defaultdict(list)
-    backward = _backward(names, pairs)
-    for source, target in pairs:
-        if source != target:
-            upper, lower = (target, source) if (source, target) in backward else (source, target)
-            after[upper].append(lower)
-            before[lower].append(upper)
-    rank = dict.fromkeys(names, 0)
-    waiting = {name: len(before[name]) for name in names}
-    ready = [name for name in names if not waiting[name]]
-    order: list[str] = []
-    while ready:
-        name = ready.pop(0)
-        order.append(name)
-        for lower in after[name]:
-            rank[lower] = max(rank[lower], rank[name] + 1)
-            waiting[lower] -= 1
-            if not waiting[lower]:
-                ready.append(lower)
-    for name in reversed(order):
-        # What nothing leads to need not stand at the top: it stands right above what it leads to.
-        if after[name] and not before[name] and name != names[0]:
-            rank[name] = max(0, min(rank[lower] for lower in after[name]) - 1)
-    return rank
+def arrange(shapes: Sequence[Shape], ties: Sequence[Tie], rank: Mapping[str, int] | None = None) -> Page:
+    """Place boxes and lines; the first shape is the top. Ties within one rank are not allowed.
 
-
-def _backward(names: Sequence[str], pairs: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
-    """Find the pairs that close a circle, walking from the first name on in the order of the pairs."""
-    after: dict[str, list[str]] = defaultdict(list)
-    for source, target in pairs:
-        after[source].append(target)
-    found: set[tuple[str, str]] = set()
-    done: set[str] = set()
-    for root in names:
-        if root in done:
-            continue
-        path = {root: iter(after[root])}
-        done.add(root)
-        while path:
-            name = next(reversed(path))
-            target = next(path[name], "")
-            if not target:
-                del path[name]
-            elif target in path:
-                found.add((name, target))
-            elif target not in done:
-                done.add(target)
-                path[target] = iter(after[target])
-    return found
-
-
-def arrange(shapes: Sequence[Shape], ties: Sequence[Tie]) -> Page:
-    """Place boxes and lines; the first shape is the top. Ties of a box with itself are not allowed."""
-    names = [shape.name for shape in shapes]
-    rank = ranks(names, ((tie.source, tie.target) for tie in ties))
+    Without ``rank`` every box stands below what leads to it.
+    """
+    if rank is None:
+        names = [shape.name for shape in shapes]
+        rank = ranks(names, [(tie.source, tie.target) for tie in ties if tie.target])
     spots = {
         shape.name: _Spot(2 * rank[shape.name], shape.width / 2, shape.width / 2 + shape.beside, shape.height, box=True)
         for shape in shapes
     }
-    chains = [_chain(spots[tie.source], spots[tie.target], tie) for tie in ties]
+    chains = [_chain(spots[tie.source], spots.get(tie.target), tie) for tie in ties]
     layers = _layers(list(spots.values()), chains)
     _order(layers)
     _place(layers)
@@ -175,7 +133,7 @@ def arrange(shapes: Sequence[Shape], ties: Sequence[Tie]) -> Page:
     boxes = {
         name: Rect(
             spot.x - spot.left,
-            (tops[spot.layer] + bottoms[spot.layer] - spot.height) / 2,
+            tops[spot.layer],
             sizes[name].width,
             spot.height,
         )
@@ -186,15 +144,18 @@ def arrange(shapes: Sequence[Shape], ties: Sequence[Tie]) -> Page:
     return Page(boxes, routes, width, max(bottoms, default=0.0))
 
 
-def _chain(source: _Spot, target: _Spot, tie: Tie) -> list[_Spot]:
+def _chain(source: _Spot, target: _Spot | None, tie: Tie) -> list[_Spot]:
     """Give the bends of a line from its upper end to its lower one; the label stands next to the line's source."""
-    upper, lower = (source, target) if source.layer < target.layer else (target, source)
-    labelled = upper.layer + 1 if upper is source else lower.layer - 1
-    chain = [upper]
-    for layer in range(upper.layer + 1, lower.layer):
-        half = tie.width / 2 if layer == labelled else 0.0
-        chain.append(_Spot(layer, half, half, tie.height if layer == labelled else 0.0, box=False))
-    chain.append(lower)
+    if target is None:
+        chain = [source, _Spot(source.layer + 1, tie.width / 2, tie.width / 2, tie.height + ARROW, box=False)]
+    else:
+        upper, lower = (source, target) if source.layer < target.layer else (target, source)
+        labelled = upper.layer + 1 if upper is source else lower.layer - 1
+        chain = [upper]
+        for layer in range(upper.layer + 1, lower.layer):
+            half = tie.width / 2 if layer == labelled else 0.0
+            chain.append(_Spot(layer, half, half, tie.height if layer == labelled else 0.0, box=False))
+        chain.append(lower)
     for one, next_one in pairwise(chain):
         one.below.append(next_one)
         next_one.above.append(one)
@@ -203,7 +164,7 @@ def _chain(source: _Spot, target: _Spot, tie: Tie) -> list[_Spot]:
 
 def _layers(boxes: Sequence[_Spot], chains: Sequence[list[_Spot]]) -> list[list[_Spot]]:
     """Collect the layers; the first order is that of a walk from the top, which keeps families together."""
-    count = max((spot.layer for spot in boxes), default=-1) + 1
+    count = max((spot.layer for chain in (boxes, *chains) for spot in chain), default=-1) + 1
     layers: list[list[_Spot]] = [[] for _ in range(count)]
     seen: set[int] = set()
     for root in sorted(boxes, key=lambda spot: spot.layer):
@@ -221,16 +182,21 @@ def _layers(boxes: Sequence[_Spot], chains: Sequence[list[_Spot]]) -> list[list[
 def _order(layers: list[list[_Spot]]) -> None:
     best = [list(layer) for layer in layers]
     fewest = _crossings(layers)
-    for sweep in range(ORDER_SWEEPS):
+    for sweep in range(_sweeps(ORDER_SWEEPS, layers)):
         down = sweep % 2 == 0
-        for layer in layers[1:] if down else layers[-2::-1]:
-            _sort(layer, layers[layer[0].layer + (-1 if down else 1)], down=down)
+        for n in range(1, len(layers)) if down else range(len(layers) - 2, -1, -1):
+            _sort(layers[n], layers[n - 1 if down else n + 1], down=down)
         _swap_neighbours(layers)
         crossings = _crossings(layers)
         if crossings < fewest:
             best, fewest = [list(layer) for layer in layers], crossings
     for layer, spots in zip(layers, best, strict=True):
         layer[:] = spots
+
+
+def _sweeps(wanted: int, layers: list[list[_Spot]]) -> int:
+    """Give how often all spots are visited: as often as wanted, in a large picture less."""
+    return max(LEAST_SWEEPS, min(wanted, WORK // max(1, sum(map(len, layers)))))
 
 
 def _sort(layer: list[_Spot], fixed: list[_Spot], *, down: bool) -> None:
@@ -244,17 +210,16 @@ def _sort(layer: list[_Spot], fixed: list[_Spot], *, down: bool) -> None:
 
 
 def _swap_neighbours(layers: list[list[_Spot]]) -> None:
-    for layer in layers:
+    places = [{id(spot): n for n, spot in enumerate(layer)} for layer in layers]
+    for number, layer in enumerate(layers):
         index = {
-            id(spot): n
-            for other in layers[max(0, layer[0].layer - 1) : layer[0].layer + 2]
-            if other is not layer
-            for n, spot in enumerate(other)
+            key: n for near in (number - 1, number + 1) if 0 <= near < len(layers) for key, n in places[near].items()
         }
         for n in range(len(layer) - 1):
             one, two = layer[n], layer[n + 1]
             if _between(one, two, index) > _between(two, one, index):
                 layer[n], layer[n + 1] = two, one
+        places[number] = {id(spot): n for n, spot in enumerate(layer)}
 
 
 def _between(left: _Spot, right: _Spot, index: Mapping[int, int]) -> int:
@@ -283,14 +248,49 @@ def _place(layers: list[list[_Spot]]) -> None:
         for n, spot in enumerate(layer):
             x += _distance(layer[n - 1], spot) if n else 0.0
             spot.x = x
-    for sweep in range(PLACE_SWEEPS):
-        last = sweep >= PLACE_SWEEPS - 10
+    sweeps = _sweeps(PLACE_SWEEPS, layers)
+    for sweep in range(sweeps):
+        last = sweep >= sweeps * 5 // 6
         for layer in layers if sweep % 2 == 0 else reversed(layers):
             _settle(layer, above=last or sweep % 2 == 0, below=last or sweep % 2 == 1)
+    _draw_near(layers)
     left = min((spot.x - spot.left for layer in layers for spot in layer), default=0.0)
     for layer in layers:
         for spot in layer:
             spot.x -= left
+
+
+def _draw_near(layers: list[list[_Spot]]) -> None:
+    """Move what is tied to nothing else as near to the others as there is room: nothing else pulls it."""
+    number: dict[int, int] = {}
+    parts: list[list[tuple[int, int]]] = []
+    for root in (spot for layer in layers for spot in layer):
+        if id(root) in number:
+            continue
+        parts.append([])
+        number[id(root)] = len(parts) - 1
+        waiting = [root]
+        while waiting:
+            spot = waiting.pop()
+            for other in (*spot.above, *spot.below):
+                if id(other) not in number:
+                    number[id(other)] = len(parts) - 1
+                    waiting.append(other)
+    for row, layer in enumerate(layers):
+        for n, spot in enumerate(layer):
+            parts[number[id(spot)]].append((row, n))
+    for part in parts[1:]:
+        left, right = math.inf, math.inf
+        for row, n in part:
+            layer = layers[row]
+            spot, own = layer[n], number[id(layer[n])]
+            if n and number[id(layer[n - 1])] != own:
+                left = min(left, spot.x - layer[n - 1].x - _distance(layer[n - 1], spot))
+            if n + 1 < len(layer) and number[id(layer[n + 1])] != own:
+                right = min(right, layer[n + 1].x - spot.x - _distance(spot, layer[n + 1]))
+        move = -left if left < math.inf else right if right < math.inf else 0.0
+        for row, n in part:
+            layers[row][n].x += move
 
 
 def _distance(left: _Spot, right: _Spot) -> float:
@@ -300,7 +300,7 @@ def _distance(left: _Spot, right: _Spot) -> float:
 
 def _settle(layer: list[_Spot], *, above: bool, below: bool) -> None:
     """Move each spot as near to its neighbours as the order and the room allow: a weighted isotonic regression."""
-    blocks: list[tuple[float, float, list[int]]] = []
+    blocks: list[tuple[float, float, int]] = []
     offsets: list[float] = []
     for n, spot in enumerate(layer):
         offsets.append(offsets[-1] + _distance(layer[n - 1], spot) if n else 0.0)
@@ -308,15 +308,17 @@ def _settle(layer: list[_Spot], *, above: bool, below: bool) -> None:
         pull = [(other.x, _strength(spot, other)) for other in near]
         weight = sum(strength for _, strength in pull) or 0.01
         wanted = sum(x * strength for x, strength in pull) / weight if pull else spot.x
-        block = (wanted - offsets[n], weight, [n])
+        block = (wanted - offsets[n], weight, 1)
         while blocks and blocks[-1][0] > block[0]:
             value, heavy, members = blocks.pop()
             total = heavy + block[1]
             block = ((value * heavy + block[0] * block[1]) / total, total, members + block[2])
         blocks.append(block)
+    n = 0
     for value, _, members in blocks:
-        for n in members:
-            layer[n].x = value + offsets[n]
+        for spot in layer[n : n + members]:
+            spot.x = value + offsets[n]
+            n += 1
 
 
 def _strength(spot: _Spot, other: _Spot) -> float:
@@ -349,22 +351,25 @@ def _routes(
     tops: Sequence[float],
     bottoms: Sequence[float],
 ) -> tuple[Route, ...]:
-    ports = _ports(chains, {id(spot): boxes[name] for name, spot in spots.items()})
     rects = {id(spot): boxes[name] for name, spot in spots.items()}
+    ports = _ports(chains, rects)
     routes = []
     for n, (tie, chain) in enumerate(zip(ties, chains, strict=True)):
-        upper, lower = rects[id(chain[0])], rects[id(chain[-1])]
-        start, end = ports[n, "below"], ports[n, "above"]
-        foot = upper.y + upper.height
+        back = chain[0] is not spots[tie.source]
+        upper = rects[id(chain[0])]
+        start, foot = ports[n, "below"], upper.y + upper.height
         points: list[Point] = [(start, foot), (start, max(bottoms[chain[0].layer], foot + ARROW))]
         label = None
-        for spot in chain[1:-1]:
-            points += [(spot.x, tops[spot.layer]), (spot.x, bottoms[spot.layer])]
+        for spot in chain[1:-1] if tie.target else chain[1:]:
+            top, bottom = tops[spot.layer], bottoms[spot.layer]
+            points += [(spot.x, top), (spot.x, bottom if tie.target else top + ARROW)]
             if spot.height:
-                middle = (tops[spot.layer] + bottoms[spot.layer] - spot.height) / 2
-                label = Rect(spot.x - spot.left, middle, tie.width, tie.height)
-        points += [(end, min(tops[chain[-1].layer], lower.y - ARROW)), (end, lower.y)]
-        back = chain[0] is not spots[tie.source]
+                # Next to the source, which is below where the line leads back.
+                y = bottom - tie.height if back else top if tie.target else top + ARROW
+                label = Rect(spot.x - spot.left, y, tie.width, tie.height)
+        if tie.target:
+            end, lower = ports[n, "above"], rects[id(chain[-1])]
+            points += [(end, lower.y - ARROW), (end, lower.y)]
         routes.append(Route(tuple(reversed(points) if back else points), label, back))
     return tuple(routes)
 
@@ -374,7 +379,8 @@ def _ports(chains: Sequence[list[_Spot]], rects: Mapping[int, Rect]) -> dict[tup
     sides: dict[tuple[int, str], list[tuple[float, int]]] = defaultdict(list)
     for n, chain in enumerate(chains):
         sides[id(chain[0]), "below"].append((chain[1].x, n))
-        sides[id(chain[-1]), "above"].append((chain[-2].x, n))
+        if chain[-1].box:
+            sides[id(chain[-1]), "above"].append((chain[-2].x, n))
     ports: dict[tuple[int, str], float] = {}
     for (spot, side), ends in sides.items():
         rect = rects[spot]
