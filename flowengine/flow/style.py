@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterable
 from functools import lru_cache
 
-from flowengine.flow.picture import Picture
+from flowengine.flow.picture import Picture, is_reserved
 
 MARGIN = 24.0
 NAME, SMALL, KIND, TITLE = 13.0, 11.0, 9.0, 18.0
@@ -16,6 +16,8 @@ NAME, SMALL, KIND, TITLE = 13.0, 11.0, 9.0, 18.0
 LINE = 14.0
 """The distance of two lines of text."""
 STEP = ("#ffffff", "#8a8a8a")
+END = ("#e8e8e8", "#555555")
+"""The colours of a signpost to `end` and `back`."""
 _HUES = (
     ("#e3effc", "#4a7fb5"),
     ("#e5f4e3", "#5a9a52"),
@@ -76,6 +78,11 @@ def joined(labels: Iterable[str]) -> str:
     if len(keys) > 1:
         return ", ".join([f"keys {', '.join(keys)}", *(label for label in labels if not _KEYS.fullmatch(label))])
     return ", ".join(labels)
+
+
+def post_name(target: str) -> str:
+    """Give what stands on a signpost: `end` and `back`, or the place to which it points."""
+    return target if is_reserved(target) else f"→ {target}"
 
 
 def everywhere_lines(seen: Picture) -> list[str]:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from flowengine.flow import pen
 from flowengine.flow.heading import heading
 from flowengine.flow.layout import Page, Rect, Route, Shape, Tie, arrange
-from flowengine.flow.picture import Link, Picture, Place, is_reserved
+from flowengine.flow.picture import Link, Picture, Place
 from flowengine.flow.signpost import Plan, plan
-from flowengine.flow.style import KIND, LINE, MARGIN, NAME, SMALL, hue, joined, text_width, wrapped
+from flowengine.flow.style import END, KIND, LINE, MARGIN, NAME, SMALL, hue, joined, post_name, text_width, wrapped
 
 TEXT_WIDTH = 176.0
 LABEL_WIDTH = 132.0
@@ -46,7 +46,7 @@ class _Line:
     def tie(self) -> Tie:
         """The line for the layout, with the room of its label or its signpost."""
         if self.post:
-            width = max(_words_width(self.words), text_width(_post_name(self.target), SMALL, bold=True)) + POST
+            width = max(_words_width(self.words), text_width(post_name(self.target), SMALL, bold=True)) + POST
             return Tie(self.source, "", width, LINE * (len(self.words) + 1) + 6)
         if not self.words:
             return Tie(self.source, self.target)
@@ -161,11 +161,6 @@ def _details(place: Place) -> list[str]:
     return wrapped(place.detail, SMALL, TEXT_WIDTH, 1)
 
 
-def _post_name(target: str) -> str:
-    """Give what stands on a signpost: `end` and `back`, or the place that it points to."""
-    return target if is_reserved(target) else f"→ {target}"
-
-
 def _words_width(words: Sequence[str]) -> float:
     return max((text_width(line, SMALL) for line in words), default=0.0)
 
@@ -215,8 +210,8 @@ def _sign(line: _Line, route: Route, kinds: Mapping[str, str]) -> str:
             'fill="#ffffff" fill-opacity=".92"/>'
         )
         return f'<g class="label">{box}{pen.rows(line.words, x, y)}</g>'
-    fill, stroke = hue(kinds[line.target]) if line.target in kinds else ("#e8e8e8", "#555555")
-    name = pen.rows([_post_name(line.target)], x, y + LINE * len(line.words) + 2, look="small strong")
+    fill, stroke = hue(kinds[line.target]) if line.target in kinds else END
+    name = pen.rows([post_name(line.target)], x, y + LINE * len(line.words) + 2, look="small strong")
     box = pen.rect(rect, fill, stroke, 10)
     title = f"<title>{pen.text(_whole(line.link))}</title>"
     return f'<g class="post" {_ends(line.link)}>{title}{box}{pen.rows(line.words, x, y + 1)}{name}</g>'
