@@ -227,6 +227,8 @@ def _drawn_places(seen: Picture, page: Page, planned: Plan) -> list[str]:
     came: dict[str, list[str]] = {}
     for link in seen.links:
         came.setdefault(link.target, []).append(link.source)
+    for one in seen.everywhere:
+        came.setdefault(one.target, []).append(f"everywhere ({joined(one.labels)})")
     for place in seen.places:
         rect = page.boxes[place.name]
         drawn.append(_drawn_place(place, rect, came.get(place.name, ())))

@@ -202,6 +202,8 @@ def test_a_pointer_is_told_all_of_a_place() -> None:
     assert title[:3] == ["pager (press)", "w1ww{phone}#", "Tells the people of the night shift."]
     assert title[3] == "from: leave"
     assert re.fullmatch(r".*flows/bank\.yaml:\d+", title[4])
+    main = next(place for place in groups(root, "place") if place.get("data-name") == "main")
+    assert "everywhere (key #, “main menu”)" in str(main.findtext(f"{SVG}title"))
 
 
 def test_it_says_what_it_is() -> None:
