@@ -453,6 +453,12 @@ class NodeType(Protocol):
     def runs(self, spec: Any) -> str:
         """Name the flow that it runs; empty where it runs none."""
 
+    def shows(self, spec: Any) -> str:
+        """Give what a drawing shows of it beside its name: the flow it runs, the number it dials; empty for nothing."""
+
+    def labels(self, spec: Any) -> Mapping[str, str]:
+        """Give the words of a drawing for outcomes whose names say little: the key of an option."""
+
 
 _LEAVES = (Span, Timeouts, Limits, Voice, BargeIn, Model, Retry)
 

@@ -179,6 +179,10 @@ ask:
         """Give `done`, `skipped` when it is optional, and `empty` when it chooses from a list."""
         return ("done", *["skipped"] * spec.optional, *["empty"] * bool(spec.choosing))
 
+    def shows(self, spec: CollectSpec) -> str:
+        """Show the variable; for a choice at run time also the list."""
+        return f"into {spec.into}" + (f" from {spec.choosing.entries.source}" if spec.choosing else "")
+
     def check(self, node: Node, flow: Flow, reading: Reading) -> None:
         """The variable is declared, takes what is collected, and the fields are those of its type."""
         spec: CollectSpec = node.spec

@@ -69,6 +69,10 @@ main:
         """Give the options with a `goto` of their own."""
         return choosing.branches(spec.options)
 
+    def labels(self, spec: MenuSpec) -> dict[str, str]:
+        """Give the keys and phrases of the options."""
+        return choosing.labels(spec.options)
+
     def check(self, node: Node, flow: Flow, reading: Reading) -> None:
         """No key, phrase or name stands twice, and every option can be taken."""
         choosing.check(node.spec.options, reading.report)

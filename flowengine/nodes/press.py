@@ -54,5 +54,9 @@ class Press(LanguageHalf):
         """Give the one outcome."""
         return ("done",)
 
+    def shows(self, spec: PressSpec) -> str:
+        """Show the keys."""
+        return spec.keys.source if spec.keys else ""
+
 
 NODE = Press()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from flowengine.flow.caption import duration
 from flowengine.flow.diagnostics import Span, did_you_mean
 from flowengine.flow.kinds import VARIABLE, Duration, Field, Fields, Flag, OneKey, Reading, Schema
 from flowengine.flow.model import Flow, Named, Node
@@ -87,6 +88,10 @@ message:
     def gives(self, spec: RecordSpec, outcome: str) -> tuple[str, ...]:
         """Give the variable a value when there is a recording."""
         return (spec.into.name,) if spec.into and outcome == "done" else ()
+
+    def shows(self, spec: RecordSpec) -> str:
+        """Show the variable and the longest time."""
+        return f"into {spec.into.name}, up to {duration(spec.max)}" if spec.into else ""
 
 
 NODE = Record()

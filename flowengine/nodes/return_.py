@@ -55,5 +55,9 @@ class Return(LanguageHalf):
         """Name its outcome."""
         return spec.outcome
 
+    def shows(self, spec: ReturnSpec) -> str:
+        """Show the outcome."""
+        return spec.outcome
+
 
 NODE = Return()

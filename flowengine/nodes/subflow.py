@@ -78,6 +78,10 @@ check:
         """Name the flow that it runs."""
         return spec.name if spec else ""
 
+    def shows(self, spec: SubflowSpec | None) -> str:
+        """Show the flow."""
+        return spec.name if spec else ""
+
     def check(self, node: Node, flow: Flow, reading: Reading) -> None:
         """The flow is there, does not come back to this one, and gets the arguments that it declares."""
         spec: SubflowSpec | None = node.spec

@@ -42,5 +42,9 @@ lookup:
         """Give the one outcome."""
         return ("done",)
 
+    def shows(self, spec: ToolRun | None) -> str:
+        """Show the tool."""
+        return spec.name if spec else ""
+
 
 NODE = ToolNode()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from flowengine.flow import choosing
+from flowengine.flow.caption import duration
 from flowengine.flow.choosing import OPTIONS, Option
 from flowengine.flow.diagnostics import Span
 from flowengine.flow.kinds import (
@@ -121,6 +122,14 @@ queue:
     def takes(self, spec: WaitSpec) -> tuple[str, ...]:
         """Give the keys of the options."""
         return choosing.key_sequences(spec.options)
+
+    def shows(self, spec: WaitSpec) -> str:
+        """Show how long."""
+        return f"up to {duration(spec.seconds)}" if spec.seconds is not None else ""
+
+    def labels(self, spec: WaitSpec) -> dict[str, str]:
+        """Give the keys and phrases of the options."""
+        return choosing.labels(spec.options)
 
 
 NODE = Wait()
