@@ -32,7 +32,7 @@ from flowengine.flow.source import Mapping, Value
 from flowengine.flow.values import UnfitValueError
 from flowengine.nodes.menu import reprompt
 from flowengine.runtime import keys as keypad
-from flowengine.runtime.node import Context, KeyTaken, NodeEvent, TimerDue
+from flowengine.runtime.node import Context, KeyTaken, NodeEvent, RunningHalf, TimerDue
 
 BY_KEYS = ("digits", "int", "phone", "text")
 _LENGTH = r"^[1-9][0-9]?(\.\.[1-9][0-9]?)?$"
@@ -70,7 +70,7 @@ class CollectSpec:
     written: Mapping | None = None
 
 
-class Collect(LanguageHalf):
+class Collect(LanguageHalf, RunningHalf):
     """Asks for a value. It is tentative until it was checked and confirmed; only then is it stored."""
 
     key = "collect"
