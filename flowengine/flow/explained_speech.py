@@ -105,10 +105,10 @@ SPEECH = (
     ),
     Explanation(
         "not-run-yet",
-        "this version checks and draws something that it does not run",
-        "The language is further than the engine; a call that came there could not go on.",
+        "a server does not run this yet",
+        "The language is further than the server; a call that came there could not go on.",
         "leave it out of flows that a server runs, until a later version",
-        node("say: Please hold.", "wait: 5s", "goto: end"),
+        node("say: Please dial.", "press: 12", "goto: end"),
     ),
     Explanation(
         "press-without-key",

@@ -67,6 +67,13 @@ class Template:
             self.names = needs.read(self._tree)
             self._single = single(self._tree)
 
+    @classmethod
+    def literal(cls, text: str, span: Span) -> Template:
+        """Give a template whose text is written as it is, with braces that mean nothing."""
+        made = cls("", span)
+        made.source = text
+        return made
+
     def __repr__(self) -> str:
         return f"Template({self.source!r})"
 

@@ -2,72 +2,38 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+from typing import Any
 
-from flowengine.flow import values
-from flowengine.flow.collecting import FORMS, Choosing, check_form, in_range, matches, read_choosing, read_range
-from flowengine.flow.diagnostics import Span, did_you_mean
-from flowengine.flow.expressions import Condition, Equalities
-from flowengine.flow.kinds import (
-    VARIABLE,
-    Choice,
-    Field,
-    Fields,
-    Flag,
-    ListOf,
-    OneKey,
-    Pattern,
-    Reading,
-    Reference,
-    Schema,
-    Test,
-    Whole,
-    Words,
+from flowengine.flow.collecting import (
+    FIELDS,
+    FORMS,
+    KIND,
+    Choosing,
+    CollectSpec,
+    check_form,
+    in_range,
+    matches,
+    read_collect,
 )
+from flowengine.flow.diagnostics import Span, did_you_mean
+from flowengine.flow.kinds import Reading, Schema
 from flowengine.flow.model import Flow, Node, Prompt
 from flowengine.flow.node_type import LanguageHalf
-from flowengine.flow.prompting import PromptKind
-from flowengine.flow.source import Mapping, Value
+from flowengine.flow.source import Value
 from flowengine.flow.values import UnfitValueError
 from flowengine.nodes.menu import reprompt
 from flowengine.runtime import keys as keypad
-from flowengine.runtime.node import Context, KeyTaken, NodeEvent, RunningHalf, TimerDue
+from flowengine.runtime import offering, spoken
+from flowengine.runtime.node import Context, KeyTaken, NodeEvent, RunningHalf, Said, TimerDue
+from flowengine.runtime.understanding import agrees, skips, whole, words
 
 BY_KEYS = ("digits", "int", "phone", "text")
-_LENGTH = r"^[1-9][0-9]?(\.\.[1-9][0-9]?)?$"
-_RANGE = r"^-?[0-9]+(\.[0-9]+)?\.\.-?[0-9]+(\.[0-9]+)?$"
 OUTCOMES = {
     "done": "The value is there.",
     "skipped": "The caller skipped it (only with `optional`).",
     "empty": "There is nothing to choose from (only with `from`).",
 }
 YES, NO = "1", "2"
-
-
-@dataclass(frozen=True, slots=True)
-class CollectSpec:
-    """What is collected.
-
-    ``kind`` is the type of the value, empty for the variable's; ``least`` to ``most`` digits; ``range`` the least and
-    the greatest number; ``end_key`` and ``clear_key`` are empty for none; ``choosing`` is a choice at run time.
-    """
-
-    into: str
-    into_span: Span
-    least: int = 1
-    most: int = 30
-    end_key: str = "#"
-    clear_key: str = ""
-    check: Condition | Equalities | None = None
-    confirm: Prompt | None = None
-    optional: bool = False
-    kind: str = ""
-    range: tuple[float, float] | None = None
-    by: tuple[str, ...] = ("keys", "speech")
-    match: str = ""
-    choosing: Choosing | None = None
-    written: Mapping | None = None
 
 
 class Collect(LanguageHalf, RunningHalf):
@@ -89,91 +55,15 @@ ask:
     events = ("noinput", "nomatch", "invalid", "toomany", "error.stt")
     known_outcomes = OUTCOMES
     keeps_keys = True
-    fields = (
-        Field("into", Pattern(VARIABLE, "must be the name of a variable"), "The variable.", required=True),
-        Field("type", Choice(values.TYPES), "The type of the value; default: the variable's."),
-        Field(
-            "length",
-            Pattern(_LENGTH, "must be a number of digits such as 6, or 4..8"),
-            "How many digits.",
-            examples=(6, "4..8"),
-        ),
-        Field("range", Pattern(_RANGE, "must be a range such as 1..5"), "The least and the greatest number."),
-        Field("end_key", OneKey(), "The key that ends the entry, or none.", default="hash"),
-        Field("clear_key", OneKey(), "The key that starts the entry over, or none.", default="none"),
-        Field("by", ListOf(Choice(("keys", "speech")), 1), "How it can be given.", default=["keys", "speech"]),
-        Field("match", Pattern(r"\S", "must be a regular expression"), "A regular expression for the whole value."),
-        Field("check", Test(maps=False), "Must hold for the value, which stands under the variable's name."),
-        Field("confirm", Reference("prompt", PromptKind), "Asked before the value is stored: 1 is yes, 2 is no."),
-        Field(
-            "optional",
-            Flag(),
-            "The caller may skip it, and the last failure ends it as `skipped` instead of `toomany`.",
-            default=False,
-        ),
-        Field("from", Words(), "A choice at run time: one `{{ }}` that is a list."),
-        Field("show", Reference("prompt", PromptKind), "With `from`: what is said of one entry; `it` is the entry."),
-        Field("page", Whole(1, 8), "With `from`: how many entries are offered at a time.", default=4),
-    )
+    fields = FIELDS
 
     def schema(self) -> Schema:
         """Give the schema of the mapping."""
-        return Fields(self.fields, "must be a mapping such as `{into: account, length: 6}`").schema()
+        return KIND.schema()
 
     def read(self, value: Value | None, reading: Reading) -> CollectSpec:
         """Read what is collected."""
-        start = value.span if value else Span("", 1, 1, 1, 1)
-        if not isinstance(value, Mapping):
-            return CollectSpec("", start)
-        read = Fields(self.fields).read(value, reading)
-        into = value.get("into")
-        least, most = 1, 30
-        if "length" in read:
-            low, _, high = re.sub(r"\.\.", " ", read["length"]).partition(" ")
-            least, most = int(low), int(high or low)
-            if least > most:
-                length = value.entries["length"].value
-                reading.report.error(
-                    "empty-range", "the shorter length comes first", length.span, about=f"{least}..{most}"
-                )
-        end_key, clear_key = read.get("end_key", "#"), read.get("clear_key", "")
-        self._check_keys(value, end_key, clear_key, reading)
-        plain = {name: read[name] for name in ("check", "confirm", "optional", "by", "match") if name in read}
-        return CollectSpec(
-            read.get("into", ""),
-            into.span if into else start,
-            least,
-            most,
-            end_key,
-            clear_key,
-            **plain,
-            kind=read.get("type", ""),
-            range=read_range(value, read.get("range"), reading),
-            choosing=read_choosing(value, read, reading),
-            written=value,
-        )
-
-    def _check_keys(self, value: Mapping, end_key: str, clear_key: str, reading: Reading) -> None:
-        """No digit ends the entry, and one key does one thing."""
-        for name, key in (("end_key", end_key), ("clear_key", clear_key)):
-            entry = value.entries.get(name)
-            if entry and key and key in "0123456789":
-                reading.report.error(
-                    "digit-ends-entry",
-                    f"`{name}: {key}` is one of the digits that are collected",
-                    entry.value.span,
-                    about=key,
-                    help="use hash, star or none",
-                )
-        entry = value.entries.get("clear_key")
-        if entry and clear_key and clear_key == end_key:
-            reading.report.error(
-                "same-key",
-                "this key ends the entry already",
-                entry.value.span,
-                about=clear_key,
-                help="use another key, or none",
-            )
+        return read_collect(value, reading)
 
     def outcomes(self, spec: CollectSpec) -> tuple[str, ...]:
         """Give `done`, `skipped` when it is optional, and `empty` when it chooses from a list."""
@@ -224,36 +114,50 @@ ask:
         return (spec.into,) if outcome == "done" and spec.into else ()
 
     def not_yet(self, node: Node, flow: Flow) -> tuple[str, Span] | None:
-        """Keys alone are heard yet, as digits."""
-        spec: CollectSpec = node.spec
-        if spec.choosing:
-            return "a choice `from` a list", node.type_span or node.name_span
+        """No server listens yet."""
+        return None if "keys" in node.spec.by else ("a value by voice alone", node.type_span or node.name_span)
+
+    def own_keys(self, ctx: Context) -> str:
+        """Give the keys that an entry is made of, and those that end it or begin it anew."""
+        spec: CollectSpec = ctx.node.spec
         if "keys" not in spec.by:
-            return "a value by voice alone", node.type_span or node.name_span
-        kind = spec.kind or flow.vars[spec.into].kind
-        return (f"collecting a {kind}", spec.into_span) if kind not in BY_KEYS else None
+            return ""
+        if spec.choosing:
+            return "123456789"
+        point = "*" if self._kind(ctx) in ("number", "money") else ""
+        return "0123456789" + point + spec.end_key + spec.clear_key
+
+    def _kind(self, ctx: Context) -> str:
+        spec: CollectSpec = ctx.node.spec
+        return spec.kind or ctx.flow.vars[spec.into].kind
 
     def enter(self, ctx: Context) -> None:
-        """Use what was typed ahead, else ask."""
-        if not ctx.typed_ahead():
-            ctx.ask(ctx.node.say)
+        """Use what was typed ahead, else ask; an empty list has nothing to choose from."""
+        spec: CollectSpec = ctx.node.spec
+        if spec.choosing and not offering.entries(ctx, spec.choosing):
+            ctx.done("empty")
+        elif not ctx.typed_ahead():
+            ctx.ask(self._first_question(ctx))
+
+    def _first_question(self, ctx: Context) -> Prompt | None:
+        spec: CollectSpec = ctx.node.spec
+        say = ctx.node.say
+        return offering.offer(ctx, spec.choosing, say) if spec.choosing else say
 
     def question(self, ctx: Context) -> Prompt | None:
         """Give the confirmation while it is asked, else the question for the value."""
+        spec: CollectSpec = ctx.node.spec
         if ctx.local.get("confirming"):
-            spec: CollectSpec = ctx.node.spec
             return spec.confirm
-        return reprompt(ctx)
+        again = reprompt(ctx)
+        return offering.offer(ctx, spec.choosing, again) if spec.choosing else again
 
     def cutting_keys(self, ctx: Context) -> str:
         """Only keys that it takes cut; in the confirmation any key does."""
         if ctx.local.get("confirming"):
             return keypad.ALL
-        own = self._taken(ctx.node.spec)
+        own = self.own_keys(ctx)
         return own + "".join(key for key in keypad.ALL if key not in own and key in ctx.commands())
-
-    def _taken(self, spec: CollectSpec) -> str:
-        return "0123456789" + spec.end_key + spec.clear_key
 
     def gives_up(self, ctx: Context) -> bool:
         """An optional one is skipped."""
@@ -263,22 +167,25 @@ ask:
         return spec.optional
 
     def handle(self, event: NodeEvent, ctx: Context) -> None:
-        """Take a key or a timer, in the entry or in the confirmation."""
-        if isinstance(event, TimerDue):
-            if event.name == "interdigit":
-                self._complete(ctx, ctx.local.get("entry", ""))
-            else:
-                ctx.fail("noinput")
+        """Take a key, words or a timer, in the entry or in the confirmation."""
+        confirming = ctx.local.get("confirming")
+        if isinstance(event, TimerDue) and event.name == "interdigit":
+            self._complete(ctx, ctx.local.get("entry", ""))
+        elif isinstance(event, TimerDue) and event.name == "noinput":
+            ctx.fail("noinput")
+        elif isinstance(event, KeyTaken) and confirming:
+            self._confirm(event.key, ctx)
         elif isinstance(event, KeyTaken):
-            if ctx.local.get("confirming"):
-                self._confirm(event.key, ctx)
-            else:
-                self._key(event.key, ctx)
+            self._key(event.key, ctx)
+        elif isinstance(event, Said):
+            self._said(event.text, ctx)
+
+    # --- keys
 
     def _key(self, key: str, ctx: Context) -> None:
         spec: CollectSpec = ctx.node.spec
         entry: str = ctx.local.get("entry", "")
-        if key not in self._taken(spec):
+        if key not in self.own_keys(ctx):
             command = ctx.commands().get(key)
             if command:
                 ctx.command(command)
@@ -287,38 +194,123 @@ ask:
                 if entry:
                     ctx.start_timer("interdigit", ctx.node.timeouts.interdigit)
                 else:
-                    ctx.start_timer("noinput", ctx.node.timeouts.noinput)
+                    ctx.await_input()
+        elif spec.choosing:
+            self._pick_by_key(spec.choosing, key, ctx)
         elif key == spec.end_key:
             self._complete(ctx, entry)
         elif key == spec.clear_key:
             ctx.local["entry"] = ""
             ctx.stop_timer("interdigit")
-            ctx.start_timer("noinput", ctx.node.timeouts.noinput)
+            ctx.await_input()
         else:
             ctx.local["entry"] = entry + key
-            if len(entry) + 1 >= spec.most:
+            if len(entry) + 1 >= self._most(ctx):
                 ctx.swallow(spec.end_key, ctx.node.timeouts.final)
                 self._complete(ctx, entry + key)
             else:
                 ctx.start_timer("interdigit", ctx.node.timeouts.interdigit)
+
+    def _bounds(self, ctx: Context) -> tuple[int, int]:
+        """Give how many keys an entry has at least and at most."""
+        spec: CollectSpec = ctx.node.spec
+        kind = self._kind(ctx)
+        if kind in BY_KEYS:
+            return spec.least, spec.most
+        return spoken.key_count(kind, ctx.flow.vars[spec.into].choices)
+
+    def _most(self, ctx: Context) -> int:
+        return self._bounds(ctx)[1]
 
     def _complete(self, ctx: Context, entry: str) -> None:
         spec: CollectSpec = ctx.node.spec
         ctx.stop_timer("interdigit")
         ctx.stop_timer("noinput")
         ctx.local["entry"] = ""
-        if len(entry) < spec.least:
+        if len(entry) < self._bounds(ctx)[0]:
             ctx.fail("invalid")
             return
+        value = spoken.by_keys(self._kind(ctx), entry, ctx.lang, ctx.flow.vars[spec.into].choices)
+        if value is None:
+            ctx.fail("invalid")
+        else:
+            self._take(value, ctx)
+
+    # --- words
+
+    def _said(self, text: str, ctx: Context) -> None:
+        spec: CollectSpec = ctx.node.spec
+        ctx.local["entry"] = ""
+        ctx.stop_timer("interdigit")
+        if ctx.local.get("confirming"):
+            self._confirm_by_words(text, ctx)
+            return
+        command = whole(text, ctx.awake(), ctx.lang, ctx.flow.defaults.lang)
+        if command is not None:
+            ctx.command(command)
+        elif "speech" not in spec.by:
+            ctx.note("ignored", why="this node takes keys alone")
+            ctx.await_input()
+        elif spec.optional and skips(text, ctx.lang):
+            ctx.done("skipped")
+        elif spec.choosing:
+            self._pick_by_words(spec.choosing, text, ctx)
+        else:
+            self._take_words(text, ctx)
+
+    def _take_words(self, text: str, ctx: Context) -> None:
+        spec: CollectSpec = ctx.node.spec
+        variable = ctx.flow.vars[spec.into]
+        value = spoken.value(
+            self._kind(ctx),
+            text,
+            ctx.lang,
+            ctx.scope()["now"],
+            choices=variable.choices,
+            phrases=variable.phrases,
+            length=(spec.least, spec.most),
+        )
+        if value is None:
+            ctx.fail("nomatch")
+        elif isinstance(value, str) and self._kind(ctx) == "digits" and not spec.least <= len(value) <= spec.most:
+            ctx.fail("invalid")
+        else:
+            self._take(value, ctx)
+
+    # --- a choice from a list
+
+    def _pick_by_key(self, choosing: Choosing, key: str, ctx: Context) -> None:
+        if offering.more(ctx, choosing, key):
+            self._turn_page(choosing, ctx)
+        elif (entry := offering.by_key(ctx, choosing, key)) is not None:
+            self._take(entry, ctx)
+        else:
+            ctx.fail("nomatch")
+
+    def _pick_by_words(self, choosing: Choosing, text: str, ctx: Context) -> None:
+        if offering.more(ctx, choosing, text=text):
+            self._turn_page(choosing, ctx)
+        elif (entry := offering.by_words(ctx, choosing, text)) is not None:
+            self._take(entry, ctx)
+        else:
+            ctx.fail("nomatch")
+
+    def _turn_page(self, choosing: Choosing, ctx: Context) -> None:
+        offering.turn_page(ctx, choosing)
+        ctx.ask(offering.offer(ctx, choosing, None))
+
+    # --- what becomes of a value
+
+    def _take(self, value: Any, ctx: Context) -> None:
+        """Hold a value tentatively, check it, and ask whether it is right, or store it."""
+        spec: CollectSpec = ctx.node.spec
         try:
-            ctx.propose(spec.into, entry)
+            ctx.propose(spec.into, value)
         except UnfitValueError:
             ctx.fail("invalid")
             return
-        if not (in_range(entry, spec.range) and matches(entry, spec.match)):
-            ctx.fail("invalid")
-            return
-        if spec.check is not None and not spec.check.holds(ctx.scope()):
+        form = spec.choosing is not None or (in_range(value, spec.range) and matches(value, spec.match))
+        if not form or (spec.check is not None and not spec.check.holds(ctx.scope())):
             ctx.fail("invalid")
         elif spec.confirm is None:
             self._store(ctx)
@@ -329,15 +321,31 @@ ask:
             ctx.ask(spec.confirm)
 
     def _confirm(self, key: str, ctx: Context) -> None:
-        if key == YES:
-            self._store(ctx)
-        elif key == NO:
-            ctx.local["confirming"] = False
-            ctx.fail("denied")
+        if key in (YES, NO):
+            self._confirmed(ctx, yes=key == YES)
         elif key in ctx.commands():
             ctx.command(ctx.commands()[key])
         else:
             ctx.fail("nomatch")
+
+    def _confirm_by_words(self, text: str, ctx: Context) -> None:
+        answer = agrees(text, ctx.lang)
+        if answer is None and len(said := words(text, ctx.lang)) == 1 and said[0] in (YES, NO):
+            answer = said[0] == YES
+        command = whole(text, ctx.awake(), ctx.lang, ctx.flow.defaults.lang) if answer is None else None
+        if answer is not None:
+            self._confirmed(ctx, yes=answer)
+        elif command is not None:
+            ctx.command(command)
+        else:
+            ctx.fail("nomatch")
+
+    def _confirmed(self, ctx: Context, *, yes: bool) -> None:
+        if yes:
+            self._store(ctx)
+        else:
+            ctx.local["confirming"] = False
+            ctx.fail("denied")
 
     def _store(self, ctx: Context) -> None:
         spec: CollectSpec = ctx.node.spec

@@ -7,11 +7,13 @@ from typing import Any
 
 from flowengine.flow import choosing
 from flowengine.flow.choosing import OPTIONS, Option
+from flowengine.flow.diagnostics import Span
 from flowengine.flow.kinds import Choice, Field, Fields, Reading, Schema, Shaped
 from flowengine.flow.model import Branch, Flow, Node, Prompt
 from flowengine.flow.node_type import LanguageHalf
 from flowengine.flow.source import Mapping, Value
 from flowengine.runtime import keys as keypad
+from flowengine.runtime.effects import Ask, Effect
 from flowengine.runtime.node import (
     Acted,
     Context,
@@ -90,6 +92,15 @@ main:
     def takes(self, spec: MenuSpec) -> tuple[str, ...]:
         """Give the keys of the options."""
         return choosing.key_sequences(spec.options)
+
+    def not_yet(self, node: Node, flow: Flow) -> tuple[str, Span] | None:
+        """No server listens yet, so an option needs a key."""
+        silent = next((option for option in node.spec.options if not option.keys), None)
+        return ("an option by voice alone", silent.span) if silent else None
+
+    def wishes(self, spec: MenuSpec) -> tuple[type[Effect], ...]:
+        """Ask a model where it may be asked."""
+        return (Ask,) if spec.model else ()
 
     def enter(self, ctx: Context) -> None:
         """Use what was typed ahead, else ask."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from flowengine.flow.expressions import Template
 from flowengine.flow.kinds import Reading, Schema, Words
 from flowengine.flow.source import Value
+from flowengine.runtime.effects import Effect, PressKeys
 from flowengine.runtime.node import AsksNothing, Context, NodeEvent, PromptOver, Sent
 
 OUTCOMES = {"done": "The tones were sent."}
@@ -53,6 +54,10 @@ class Press(AsksNothing):
     def outcomes(self, spec: PressSpec) -> tuple[str, ...]:
         """Give the one outcome."""
         return ("done",)
+
+    def wishes(self, spec: PressSpec) -> tuple[type[Effect], ...]:
+        """Send tones."""
+        return (PressKeys,)
 
     def enter(self, ctx: Context) -> None:
         """Speak, and then send."""

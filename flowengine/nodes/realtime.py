@@ -9,6 +9,7 @@ class Realtime(Chat):
     """As a chat, but one model hears and speaks by itself."""
 
     key = "realtime"
+    realtime = True
     about = "A conversation with a speech-to-speech model, until one of its exits is taken."
     example = """\
 help:

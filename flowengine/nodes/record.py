@@ -10,6 +10,7 @@ from flowengine.flow.kinds import VARIABLE, Duration, Field, Fields, Flag, OneKe
 from flowengine.flow.model import Flow, Named, Node
 from flowengine.flow.source import Value
 from flowengine.flow.wording import Named as NamedKind
+from flowengine.runtime import effects
 from flowengine.runtime.node import AsksNothing, Context, KeyTaken, NodeEvent, PromptOver, Recorded
 
 OUTCOMES = {"done": "There is a recording.", "silent": "The caller said nothing."}
@@ -80,6 +81,10 @@ message:
     @staticmethod
     def _error(code: str, message: str, span: Span, about: str, help_: str, reading: Reading) -> None:
         reading.report.error(code, message, span, about=about, help=help_)
+
+    def wishes(self, spec: RecordSpec) -> tuple[type[effects.Effect], ...]:
+        """Record."""
+        return (effects.Record,)
 
     def enter(self, ctx: Context) -> None:
         """Say what to do; nobody records before that was heard."""

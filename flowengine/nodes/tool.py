@@ -6,6 +6,7 @@ from flowengine.flow.kinds import Reading, Schema
 from flowengine.flow.model import ToolRun
 from flowengine.flow.source import Value
 from flowengine.flow.tooling import ToolRunKind
+from flowengine.runtime.effects import Effect, RunTool
 from flowengine.runtime.node import AsksNothing, Context, NodeEvent, PromptOver, TimerDue, ToolDone
 
 OUTCOMES = {"done": "The tool has answered."}
@@ -41,6 +42,10 @@ lookup:
     def outcomes(self, spec: ToolRun | None) -> tuple[str, ...]:
         """Give the one outcome."""
         return ("done",)
+
+    def wishes(self, spec: ToolRun | None) -> tuple[type[Effect], ...]:
+        """Run a tool."""
+        return (RunTool,)
 
     def enter(self, ctx: Context) -> None:
         """Speak while the tool runs: what takes long is hidden behind words."""

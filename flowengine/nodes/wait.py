@@ -131,6 +131,10 @@ queue:
                     help="give the option another `name`",
                 )
 
+    def not_yet(self, node: Node, flow: Flow) -> tuple[str, Span] | None:
+        """No server plays a file meanwhile."""
+        return ("`play` in a wait", node.type_span or node.name_span) if node.spec.play else None
+
     def waits_for(self, spec: WaitSpec) -> tuple[str, ...]:
         """Name the events that end it."""
         return tuple(event.name for event in spec.events)

@@ -96,6 +96,7 @@ class Journey(Stage):
         entered = frame.without_input.get(visit.node, 0) + 1
         frame.without_input[visit.node] = entered
         frame.visits[visit.node] = frame.visits.get(visit.node, 0) + fresh
+        self.note("entered", flow=self.flow.name, node=visit.node)
         self._effects.append(wish.SaveSnapshot(visit.node))
         node, limits = self.node, self.flow.defaults.limits
         if node.timeouts.node is not None:
@@ -140,13 +141,15 @@ class Journey(Stage):
 
     def return_flow(self, outcome: str, value: Any) -> None:
         """Go back to the flow that runs this one, by an outcome of its node; where there is none, hang up."""
+        result = value_of(value, self.scope())
+        self.note("return", outcome=outcome)
         if not self.state.depth:
             self._hang_up("flow.hangup")
             return
-        result = value_of(value, self.scope())
         self._leave()
         self._unwind(self.state.depth - 1)
         self.state.result = result
+        self.note("returned", flow=self.flow.name, node=self.state.visit.node)
         self._next = lambda: self.done(outcome)
 
     def _unwind(self, depth: int) -> None:
@@ -161,7 +164,7 @@ class Journey(Stage):
     def command(self, command: Command) -> None:
         """Take a global command; one of a calling flow leaves this one."""
         depth = next(d for d in range(self.state.depth, -1, -1) if command in self._programs[d].flow.always)
-        self.note("command", name=command.name)
+        self.note("command", name=command.name, flow=self._programs[depth].flow.name)
         self.state.frames[depth].cooldowns[command.name] = self.state.at + command.cooldown
         if command.target is None:
             self._do(command.do)
@@ -249,6 +252,7 @@ class Journey(Stage):
             return
         self._stop_prompt()
         state.handling = event
+        self._note_handler(handler)
         try:
             with self._looking_at(found.depth):
                 parts = self._renderer().prompt(handler.say)
@@ -272,6 +276,10 @@ class Journey(Stage):
             self.ask(self._type.question(self._context), parts)
         else:
             self._play(parts, then, "" if then[0] == "hang_up" else keys)
+
+    def _note_handler(self, handler: Handler) -> None:
+        span = handler.span
+        self.note("handler", file=span.file, line=span.line, column=span.column)
 
     def _after(self, event: str, handler: Handler, depth: int) -> list[Any]:
         """Say what follows a handler's words and tool."""
@@ -338,6 +346,7 @@ class Journey(Stage):
         self._effects.append(wish.EndCall(reason))
 
     def _last_handler(self, event: str, handler: Handler, depth: int) -> None:
+        self._note_handler(handler)
         try:
             with self._looking_at(depth):
                 self.assign(handler.set, handler.add)

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 from flowengine.flow.diagnostics import Span
 from flowengine.flow.model import Assignment, Command, Flow, Node, NodeType, Prompt, ToolRun
 from flowengine.flow.node_type import LanguageHalf
+from flowengine.runtime.effects import Effect
+from flowengine.runtime.state import Visit
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +198,13 @@ class Context(Protocol):
         """Return to the node that led here."""
 
     @property
+    def visit(self) -> Visit:
+        """The visit of this node: its failures and turns."""
+
+    def words(self, prompt: Prompt | None, more: Mapping[str, Any] | None = None) -> str:
+        """Give a prompt's words as they would be spoken now; private values are covered. ``more`` are further names."""
+
+    @property
     def lang(self) -> str:
         """The language in force."""
 
@@ -280,6 +289,9 @@ class RunningNode(NodeType, Protocol):
     def waits_for(self, spec: Any) -> tuple[str, ...]:
         """Name the application's events that end this node."""
 
+    def wishes(self, spec: Any) -> tuple[type[Effect], ...]:
+        """Name the effects that this node has beyond those that every shell carries out."""
+
     def not_yet(self, node: Node, flow: Flow) -> tuple[str, Span] | None:
         """Say what of a node this version does not run, and where it is written; None where it runs all of it."""
 
@@ -311,6 +323,10 @@ class RunningHalf:
 
     def waits_for(self, spec: Any) -> tuple[str, ...]:
         """Wait for no event of an application."""
+        return ()
+
+    def wishes(self, spec: Any) -> tuple[type[Effect], ...]:
+        """Wish for nothing but what every node does: to play, to transfer, to hang up."""
         return ()
 
     def not_yet(self, node: Node, flow: Flow) -> tuple[str, Span] | None:

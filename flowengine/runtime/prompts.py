@@ -18,12 +18,18 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "noinput": "Sorry, I did not hear you.",
         "nomatch": "Sorry, that is not one of the choices.",
         "invalid": "Sorry, that does not look right.",
+        "still_there": "Are you still there?",
+        "offer": "For {}, press {}.",
+        "more": "For more, press {}.",
         "apology": "I am sorry, something went wrong. Please call again later. Goodbye.",
     },
     "de": {
         "noinput": "Entschuldigung, ich habe Sie nicht gehört.",
         "nomatch": "Entschuldigung, das steht nicht zur Wahl.",
         "invalid": "Entschuldigung, das passt leider nicht.",
+        "still_there": "Sind Sie noch da?",
+        "offer": "Für {} drücken Sie die {}.",
+        "more": "Für mehr drücken Sie die {}.",
         "apology": "Es tut mir leid, etwas ist schiefgegangen. Bitte rufen Sie später noch einmal an. Auf Wiederhören.",
     },
 }

@@ -1,32 +1,37 @@
-"""What of a flow this version runs: the language is further than the engine, and says so before a call, not in it."""
+"""What of a flow a server runs: the language is further than the shell of calls, and says so before a call begins."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import cast
 
 from flowengine.flow.diagnostics import Diagnostic, Span
 from flowengine.flow.model import Assignment, Flow, Handler, Segment, parts, walk
+from flowengine.runtime import effects as wish
+from flowengine.runtime.node import RunningNode
 
-_HELP = "`check`, `graph` and editors know it; a server can not run it yet"
+# What the shell of calls does not carry out yet (`call/session.py`).
+MISSING: frozenset[type[wish.Effect]] = frozenset({wish.Ask, wish.RunTool, wish.Record, wish.PressKeys})
+_HELP = "`check`, `graph`, `test` and editors know it; a server can not run it yet"
 
 
 def unready(flow: Flow) -> tuple[Diagnostic, ...]:
-    """Give a finding for everything in a checked flow that this version does not run."""
+    """Give a finding for everything in a checked flow that a server does not run."""
     return tuple(
-        Diagnostic("not-run-yet", f"this version does not run {what} yet", span, about=what, help=_HELP)
+        Diagnostic("not-run-yet", f"a server does not run {what} yet", span, about=what, help=_HELP)
         for what, span in _unready(flow)
     )
 
 
 def _unready(flow: Flow) -> Iterator[tuple[str, Span]]:
     for node in flow.nodes.values():
-        runs = getattr(node.type, "not_yet", None)
-        if runs is None:
+        kind = cast(RunningNode, node.type)
+        if MISSING.intersection(kind.wishes(node.spec)):
             yield f"the node type {node.type.key}", node.name_span
-        elif missing := runs(node, flow):
+        elif missing := kind.not_yet(node, flow):
             yield missing
     for command in flow.always:
-        if command.do:
+        if command.do in ("louder", "slower"):
             yield f"`do: {command.do}`", command.span
     for part in walk(parts(flow)):
         if isinstance(part, Handler) and part.tool:

@@ -18,7 +18,7 @@ from flowengine.runtime import keys as keypad
 from flowengine.runtime.node import Context, KeyTaken, RunningNode, Said
 from flowengine.runtime.program import Program
 from flowengine.runtime.prompts import Manner, Renderer
-from flowengine.runtime.state import ENDED, TRANSFERRING, State
+from flowengine.runtime.state import ENDED, TRANSFERRING, State, Visit
 from flowengine.runtime.turns import IDLE, Turn
 from flowengine.runtime.variables import Variables
 
@@ -135,6 +135,19 @@ class Stage(ABC):
         barge_in = self.node.barge_in
         keys = keypad.ALL if cuttable and barge_in.keys else ""
         self._play(parts, ["node"], keys, speech=cuttable and barge_in.speech and self._type.keeps_keys)
+
+    @property
+    def visit(self) -> Visit:
+        """The visit of the node that runs."""
+        return self.state.visit
+
+    def words(self, prompt: Prompt | None, more: Mapping[str, Any] | None = None) -> str:
+        """Give a prompt's words as they would be spoken now; private values are covered. ``more`` are further names."""
+        renderer = self._renderer()
+        renderer.scope = {**renderer.scope, **(more or {})}
+        parts = renderer.prompt(prompt)
+        speech = [part.words if isinstance(part, wish.Recording) else part for part in parts]
+        return " ".join(one.shown or one.text for one in speech if isinstance(one, wish.Speech))
 
     def say(self, prompt: Prompt | None) -> None:
         """Play words of the node's own while it goes on; nothing follows them."""

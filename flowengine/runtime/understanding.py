@@ -99,3 +99,15 @@ def agrees(text: str, lang: str) -> bool | None:
 def skips(text: str, lang: str) -> bool:
     """Say whether the caller wants to leave a question out."""
     return bool(set(without_fillers(words(text, lang), lang)) & language(lang).skip)
+
+
+def wants_more(text: str, lang: str) -> bool:
+    """Say whether the caller asks for what comes next."""
+    return bool(set(without_fillers(words(text, lang), lang)) & language(lang).more)
+
+
+def rank(text: str, lang: str) -> int | None:
+    """Give the rank that was said, from 1, or -1 for the last; None where none was."""
+    said = without_fillers(words(text, lang), lang)
+    found = [language(lang).ranks[word] for word in said if word in language(lang).ranks]
+    return found[0] if len(found) == 1 else None

@@ -9,6 +9,7 @@ from typing import Any
 
 from flowengine.flow.diagnostics import Span
 from flowengine.flow.source import Value
+from flowengine.testing.scripted import Answer
 
 CALLER = "+15550001111"
 CALLED = "+15551234567"
@@ -159,7 +160,7 @@ class Case:
     clock: str = CLOCK
     seed: int = 1
     tools: tuple[Given, ...] = ()
-    model: Named | None = None
+    model: tuple[Answer, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

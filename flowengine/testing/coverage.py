@@ -5,14 +5,14 @@ Nothing in the interpreter counts for this: what was reached is read off the eff
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from flowengine.flow.diagnostics import Span
-from flowengine.flow.model import Catch, Flow, Handler, Node
+from flowengine.flow.model import Catch, Flow, Node
 from flowengine.runtime import effects as wish
 from flowengine.runtime import events as fact
-from flowengine.runtime.handlers import find
 from flowengine.testing.player import Player
 
 KINDS = ("node", "option", "exit", "handler")
@@ -37,7 +37,7 @@ class Coverage:
 
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
-        self._handlers: dict[int, Item] = {}
+        self._handlers: dict[tuple[str, int, int], Item] = {}
         self.items = list(self._items())
         self.reached: set[Item] = set()
         self._commands = [item for item in self.items if item.kind == "option" and not item.node]
@@ -58,7 +58,7 @@ class Coverage:
             for number, handler in enumerate(catch.handlers, 1):
                 name = catch.event if len(catch.handlers) == 1 else f"{catch.event} {number}"
                 item = Item("handler", name, node, handler.span)
-                self._handlers[id(handler)] = item
+                self._handlers[handler.span.file, handler.span.line, handler.span.column] = item
                 yield item
 
     @property
@@ -77,7 +77,7 @@ class Coverage:
 
     def watch(self, player: Player) -> None:
         """Note what this call reaches."""
-        player.watchers.append(_Footprints(self, player).take)
+        player.watchers.append(_Footprints(self).take)
 
     def reach_node(self, name: str) -> None:
         """Note that a node was entered."""
@@ -94,9 +94,11 @@ class Coverage:
         # Two commands that lead to the same node have one name.
         self.reached.update(item for item in self._commands if item.name == name)
 
-    def reach_handler(self, handler: Handler) -> None:
-        """Note that a handler has run."""
-        self.reached.add(self._handlers[id(handler)])
+    def reach_handler(self, file: str, line: int, column: int) -> None:
+        """Note that the handler at this place has run."""
+        item = self._handlers.get((file, line, column))
+        if item:
+            self.reached.add(item)
 
 
 def _ways_of(node: Node) -> Iterator[Item]:
@@ -112,57 +114,30 @@ def _ways_of(node: Node) -> Iterator[Item]:
 
 
 class _Footprints:
-    """Follows one call."""
+    """Follows one call: what it notes of its way says all."""
 
-    def __init__(self, coverage: Coverage, player: Player) -> None:
+    def __init__(self, coverage: Coverage) -> None:
         self.coverage = coverage
-        self.player = player
+        # The node that the call is in, as the path has it; those of other flows are not counted.
         self.node = ""
-        self.counts: dict[str, int] = {}
 
     def take(self, event: fact.Event, effects: Sequence[wish.Effect]) -> None:
         """Read off the effects of one fact what was reached."""
-        for number, effect in enumerate(effects):
-            if isinstance(effect, wish.SaveSnapshot):
-                self._entered(effect.node, effects[number + 1 :])
-            elif isinstance(effect, wish.EndCall) and self.node:
-                ends = ("hangup", "ended") if isinstance(event, fact.CallerHungUp) else ("ended",)
-                for name in ends:
-                    self._handled(name, 1)
-            elif isinstance(effect, wish.Note):
-                self._noted(effect, effects[number + 1 :])
+        for effect in effects:
+            if isinstance(effect, wish.Note):
+                self._noted(effect.what, effect.data)
 
-    def _entered(self, node: str, after: Sequence[wish.Effect]) -> None:
-        if after and isinstance(after[0], wish.Transfer):
-            return  # journaled before a side effect: nothing was entered
-        if node != self.node:
-            self.node, self.counts = node, {}
-        self.coverage.reach_node(node)
-
-    def _noted(self, note: wish.Note, after: Sequence[wish.Effect]) -> None:
-        if note.what == "outcome":
-            self.coverage.reach_way(self.node, note.data["name"])
-        elif note.what == "command":
-            self.coverage.reach_command(note.data["name"])
-        elif note.what == "event":
-            name = note.data["name"]
-            self.counts[name] = self.counts.get(name, 0) + 1
-            self._handled(name, self.counts[name])
-        elif note.what == "failure" and not _used_up(after):
-            self._handled(note.data["event"], note.data["count"])
-
-    def _handled(self, event: str, count: int) -> None:
-        catches = (self.coverage.flow.nodes[self.node].catch, self.coverage.flow.catch)
-        handler = find(catches, event, count).handler
-        if handler:
-            self.coverage.reach_handler(handler)
-
-
-def _used_up(after: Sequence[wish.Effect]) -> bool:
-    """Say whether a failure was the last one: then `toomany` or an outcome follows in the same node, and no handler."""
-    for effect in after:
-        if isinstance(effect, wish.SaveSnapshot):
-            return False
-        if isinstance(effect, wish.Note) and (effect.what == "outcome" or effect.data.get("name") == "toomany"):
-            return True
-    return False
+    def _noted(self, what: str, data: Mapping[str, Any]) -> None:
+        coverage = self.coverage
+        if what == "entered":
+            self.node = data["node"] if data["flow"] == coverage.flow.name else ""
+            if self.node:
+                coverage.reach_node(self.node)
+        elif what == "returned" and data["flow"] == coverage.flow.name:
+            self.node = data["node"]
+        elif what == "outcome" and self.node:
+            coverage.reach_way(self.node, data["name"])
+        elif what == "command" and data["flow"] == coverage.flow.name:
+            coverage.reach_command(data["name"])
+        elif what == "handler":
+            coverage.reach_handler(data["file"], data["line"], data["column"])

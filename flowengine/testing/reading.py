@@ -30,6 +30,7 @@ from flowengine.flow.source import Mapping as MappingValue
 from flowengine.flow.source import Scalar, Value, to_plain
 from flowengine.testing import clock, crosscheck
 from flowengine.testing.cases import CALLED, CALLER, CLOCK, Case, Given, Named, Suite
+from flowengine.testing.scripted import Answer
 from flowengine.testing.steps import NODE_NAME, StepKind
 
 ID = "https://flowengine.dev/schemas/tests.schema.json"
@@ -101,7 +102,7 @@ class Clock(Kind):
 
 
 class Answers(Kind):
-    """What the model does, one entry for each answer; its place is kept for who has to say that nobody asks yet."""
+    """What the model does, one entry for each answer: one act, or several."""
 
     def __init__(self) -> None:
         one = Fields(
@@ -120,9 +121,21 @@ class Answers(Kind):
     def schema(self) -> Schema:
         return self.listed.schema()
 
-    def read(self, value: Value, reading: Reading) -> Named:
-        self.listed.read(value, reading)
-        return Named("model", value.span)
+    def read(self, value: Value, reading: Reading) -> tuple[Answer, ...]:
+        found = self.listed.read(value, reading)
+        return tuple(_answer(entry if isinstance(entry, tuple) else (entry,)) for entry in found)
+
+
+def _answer(entries: tuple[dict[str, Any], ...]) -> Answer:
+    """Join the acts of one answer: what is said comes first."""
+    text = " ".join(entry["say"] for entry in entries if "say" in entry)
+    acts: list[tuple[str, str, dict[str, Any]]] = []
+    for entry in entries:
+        acts += [(kind, entry[kind], entry.get(with_, {})) for kind, with_ in _ACTS if kind in entry]
+    return Answer(text, tuple(acts))
+
+
+_ACTS = (("tool", "with"), ("exit", "fill"), ("option", ""))
 
 
 class _Free(Kind):

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from flowengine.flow.diagnostics import Diagnostic, Label, Span
 from flowengine.flow.model import Flow
+from flowengine.flow.source import to_plain
 from flowengine.runtime import events as fact
 from flowengine.runtime.program import Program
 from flowengine.testing import clock
@@ -36,11 +37,10 @@ from flowengine.testing.cases import (
 from flowengine.testing.coverage import Coverage
 from flowengine.testing.expected import equal, shown, typed
 from flowengine.testing.player import Player, Spoken
+from flowengine.testing.scripted import Scripted
 
 GAP = 0.3
 SHOWN = 70
-# The step's name in the file, where that is not the name of its class in small letters.
-_LATER = {Hear: "hear", Happening: "event", Machine: "machine"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class _Run:
         self.program = program
         self.flow: Flow = program.flow
         self.case = case
-        self.player = Player(program, case.env)
+        self.player = Player(program, case.env, Scripted({t.name: _runs(t) for t in case.tools}, case.model))
         if coverage:
             coverage.watch(self.player)
         # The prompt in which the cursor stands, and the place in its words. -1: before the first prompt.
@@ -90,7 +90,6 @@ class _Run:
         self.before: Step | None = None
 
     def run(self) -> None:
-        self._refuse_what_comes_later()
         self.player.begin(self._started())
         for step in self.case.talk:
             self._step(step)
@@ -101,20 +100,6 @@ class _Run:
             self._check_variable(given)
 
     # --- the beginning
-
-    def _refuse_what_comes_later(self) -> None:
-        """What this version reads but can not run fails, and is never passed over."""
-        case = self.case
-        later = [(step.span, f"`{_LATER[type(step)]}`") for step in case.talk if type(step) in _LATER]
-        later += [(step.span, "`end: return`") for step in case.talk if isinstance(step, End) and step.how == "return"]
-        later += [(tool.span, f"the tool {tool.name}") for tool in case.tools]
-        later += [(case.model.span, "`model`")] if case.model else []
-        places = [(step.node, step.span) for step in case.talk if isinstance(step, Enter)]
-        places += [(name.text, name.span) for name in case.path or ()] + [(g.name, g.span) for g in case.vars]
-        later += [(span, f"what is inside a subflow (`{name}`)") for name, span in places if "/" in name]
-        if later:
-            span, what = min(later)
-            self._fail(span, f"this version of flowengine can not run {what} yet", "leave this test out until it can")
 
     def _started(self) -> fact.CallStarted:
         case, flow = self.case, self.flow
@@ -146,6 +131,8 @@ class _Run:
                 self._transfer(step)
             case Enter():
                 self._enter(step)
+            case Machine():
+                self.player.send(fact.MachineAnswered(self.player.at))
             case End():
                 self._end(step)
             case Act():
@@ -176,6 +163,10 @@ class _Run:
                         player.advance(player.at + GAP, including=False)
                     if not player.ended:
                         player.press(key)
+            case Hear():
+                player.hear(step.text)
+            case Happening():
+                player.send(fact.EventReceived(player.at, step.name, step.data))
             case Silence():
                 player.advance(player.at + step.seconds)
             case HangUp():
@@ -189,7 +180,7 @@ class _Run:
         elif isinstance(step, Keys) and isinstance(self.before, Keys):
             player.advance(player.at + GAP, including=False)
         else:
-            while player.step():
+            while not player.open and player.step():
                 pass
         if player.ended:
             self._fail(step.span, f"the caller can not do this any more: {self._standstill()}")
@@ -233,6 +224,9 @@ class _Run:
 
     def _end(self, step: End) -> None:
         player = self.player
+        if step.how == "return":
+            self._return(step)
+            return
         wanted = "to be handed over" if step.how == "transfer" else "to end"
         while not (player.ended or player.ringing):
             if not player.step():
@@ -240,6 +234,17 @@ class _Run:
         handed_over = player.given_away or player.ringing is not None
         if handed_over is not (step.how == "transfer"):
             self._fail(step.span, f"expected the call {wanted}, but {self._standstill()}")
+        self._check_unwanted(None)
+
+    def _return(self, step: End) -> None:
+        player = self.player
+        while not player.ended and player.step():
+            pass
+        wanted = f"expected the flow to return{f' as {step.outcome}' if step.outcome else ''}"
+        if not player.returned:
+            self._fail(step.span, f"{wanted}, but {self._standstill()}")
+        if step.outcome and player.returned != step.outcome:
+            self._fail(step.span, f"{wanted}, but it returned as {player.returned}")
         self._check_unwanted(None)
 
     # --- what is held against the call
@@ -277,8 +282,9 @@ class _Run:
             self._fail(span, f'expected the call to go no further, but it went on to "{went[len(wanted)]}"')
 
     def _check_variable(self, given: Given) -> None:
-        held = self.player.vars[given.name]
-        variable = self.flow.vars[given.name]
+        flow, _, name = given.name.rpartition("/")
+        held = (self.player.vars_of(flow) if flow else self.player.vars).get(name)
+        variable = (self.program.subflow(flow).flow if flow else self.flow).vars[name]
         if not equal(variable, given.value, held):
             wanted = shown(typed(variable, given.value))
             self._fail(given.value.span, f"expected {given.name} to be {wanted}, but it is {shown(held)}")
@@ -312,11 +318,19 @@ class _Run:
         related: tuple[Label, ...] = ()
         if path:
             verb = "ended" if player.ended else "is"
-            related = (Label(self.flow.nodes[path[-1]].name_span, f"the call {verb} here"),)
+            flow, _, name = path[-1].rpartition("/")
+            nodes = (self.program.subflow(flow).flow if flow else self.flow).nodes
+            related = (Label(nodes[name].name_span, f"the call {verb} here"),)
         if player.ringing and not help_:
             help_ = "say how the transfer ends with a step such as `transfer: busy`"
         finding = Diagnostic("failed", message, span, help=help_, related=related)
         raise _Failed(Failure(finding, player.spoken[-1].text if player.spoken else "", path))
+
+
+def _runs(tool: Given) -> list[Any]:
+    """Give what each run of a tool gives: a list is always a list of runs."""
+    plain = to_plain(tool.value)
+    return plain if isinstance(plain, list) else [plain]
 
 
 def _quoted(words: Wording) -> str:

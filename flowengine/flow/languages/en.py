@@ -38,4 +38,6 @@ LANGUAGE = Language(
     yes=frozenset({"yes", "yeah", "yep", "yup", "right", "correct", "sure", "ok", "okay", "exactly"}),
     no=frozenset({"no", "nope", "nah", "wrong", "incorrect", "not"}),
     skip=frozenset({"skip", "none", "nothing", "pass"}),
+    more=frozenset({"more", "next"}),
+    ranks={"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "last": -1},
 )

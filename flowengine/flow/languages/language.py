@@ -30,3 +30,5 @@ class Language:
     yes: frozenset[str] = frozenset()
     no: frozenset[str] = frozenset()
     skip: frozenset[str] = frozenset()
+    more: frozenset[str] = frozenset()
+    ranks: Mapping[str, int] = field(default_factory=dict)
