@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from flowengine.flow.expressions import Template
-from flowengine.flow.kinds import Reading, Schema, Words
+from flowengine.flow.kinds import SCALARS, Reading, Schema, Words, proposing, typed
 from flowengine.flow.node_type import LanguageHalf
 from flowengine.flow.source import Value
 
@@ -32,8 +32,7 @@ class Press(LanguageHalf):
 
     def schema(self) -> Schema:
         """Give the schema: keys."""
-        schema = Words().schema()
-        return {**schema, "errorMessage": "must be keys: 0 to 9, *, #, A to D, and w for half a second"}
+        return proposing(typed(SCALARS, "must be keys: 0 to 9, *, #, A to D, and w for half a second"))
 
     def read(self, value: Value | None, reading: Reading) -> PressSpec:
         """Read the keys; what is written out is held against the keys that there are."""
