@@ -32,7 +32,7 @@ bench: setup  ## measure the checker, the interpreter, whole calls, and the line
 	$(BIN)/python tests/bench/line.py
 
 schemas: setup  ## make schemas/ anew: the JSON Schemas, and the tables of the language reference
-	@for name in flow tests settings events; do $(BIN)/python -m flowengine schema $$name > schemas/$$name.schema.json; done
+	@for name in flow included tests settings events; do $(BIN)/python -m flowengine schema $$name > schemas/$$name.schema.json; done
 	@PYTHONPATH=. $(BIN)/python tests/reference.py
 
 editors: setup  ## install the language server of editors beside the packages (needs npm), and try the schemas with it

@@ -19,6 +19,8 @@ from flowengine.flow.source import Mapping as MappingValue
 from flowengine.flow.validator import Misfit, Path, Validator
 
 ID = "https://flowengine.dev/schemas/flow.schema.json"
+INCLUDED_ID = "https://flowengine.dev/schemas/included.schema.json"
+_INCLUDED_SENTENCE = f"must be a mapping with {', '.join(document.INCLUDED)}"
 # What other YAML readers take for booleans, and people mean so.
 _SPOKEN_BOOLEANS = {"yes": "true", "on": "true", "no": "false", "off": "false"}
 
@@ -48,9 +50,24 @@ def included_schema(types: Mapping[str, NodeType]) -> Schema:
     """Give the JSON Schema of a file that flows include."""
     flow = flow_schema(types)
     properties = {name: flow["properties"][name] for name in document.INCLUDED}
-    sentence = f"must be a mapping with {', '.join(document.INCLUDED)}"
     schema = {"properties": properties, "additionalProperties": False, "$defs": flow["$defs"]}
-    return {**schema, **typed("object", sentence)}
+    return {**schema, **typed("object", _INCLUDED_SENTENCE)}
+
+
+def included_beside_flow() -> Schema:
+    """Give the schema of such a file for editors: it refers to that of flows, which stands beside it."""
+    beside = ID.rpartition("/")[2]
+    fields = {f.name: f.about for f in document.DOCUMENT_FIELDS if f.name in document.INCLUDED}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": INCLUDED_ID,
+        "description": "A file that flows include.",
+        "properties": {
+            name: {"$ref": f"{beside}#/properties/{name}", "description": about} for name, about in fields.items()
+        },
+        "additionalProperties": False,
+        **typed("object", _INCLUDED_SENTENCE),
+    }
 
 
 def node_schema(types: Mapping[str, NodeType]) -> Schema:

@@ -15,7 +15,7 @@ from flowengine.flow import source
 from flowengine.flow.diagnostics import Report
 
 ROOT = Path(__file__).parents[2]
-WHICH = ["flow", "tests", "settings", "events"]
+WHICH = ["flow", "included", "tests", "settings", "events"]
 EVERY = pytest.mark.parametrize("which", WHICH)
 
 

@@ -148,6 +148,8 @@ COMPLETIONS = {
         Place("carriers:\n  twilio:\n    signatures: §\n", "flowengine.yaml"),
         "required if-present off",
     ),
+    "a file that is included": (Place("§", "flows/parts/mine.yaml"), "vars texts hours tools nodes"),
+    "a node in such a file": (Place("nodes:\n  main:\n    §\n", "flows/parts/mine.yaml"), TYPES_OF_NODES),
     "a test": (TEST, "talk path vars args env call clock seed tools model"),
     "a step": (STEP, "bot not keys hear silence event transfer"),
 }
@@ -281,7 +283,7 @@ def test_a_mistake_is_found_once_and_where_it_is(server: LanguageServer, case: s
 def flows() -> list[Path]:
     """Every flow, file of tests and file of settings in the repository that has no mistake."""
     globs = (
-        *("flows/*.yaml", "tests/flow/flows/*.yaml", "tests/flow/valid/**/*.yaml"),
+        *("flows/*.yaml", "tests/flow/flows/**/*.yaml", "tests/flow/valid/**/*.yaml"),
         *("flowengine/templates/*/flows/*.yaml", "flowengine/templates/shared/flowengine.yaml"),
     )
     return [path for glob in globs for path in sorted(ROOT.glob(glob))]
@@ -289,7 +291,8 @@ def flows() -> list[Path]:
 
 @pytest.mark.parametrize("path", flows(), ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_nothing_is_found_in_a_file_without_mistakes(server: LanguageServer, path: Path) -> None:
-    name = path.name if path.name == "flowengine.yaml" else f"flows/{path.name}"
+    name = f"parts/{path.name}" if path.parent.name == "parts" else path.name
+    name = name if name == "flowengine.yaml" else f"flows/{name}"
     uri = server.open(name, path.read_bytes().decode("utf-8-sig"))
     found = server.diagnostics(uri)
     server.close(uri)
@@ -305,4 +308,5 @@ def test_the_files_of_a_project_belong_to_their_schemas(server: LanguageServer) 
 
     files = ("flows/a.yaml", "flows/below/a.yaml", "flows/a.test.yaml", "flows/below/a.test.yaml", "flowengine.yaml")
     assert [schema(file) for file in files] == ["flow", "flow", "tests", "tests", "settings"]
+    assert schema("flows/parts/a.yaml") == "included"
     assert schema(".github/workflows/flows.yml") == ""
