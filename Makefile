@@ -36,7 +36,7 @@ schemas: setup  ## make schemas/ anew: the JSON Schemas, and the tables of the l
 	@PYTHONPATH=. $(BIN)/python tests/reference.py
 
 editors: setup  ## install the language server of editors beside the packages (needs npm), and try the schemas with it
-	npm install --silent --no-save --no-audit --no-fund --no-package-lock --prefix .venv/editors yaml-language-server@1.25.0
+	npm install --loglevel=error --no-save --no-audit --no-fund --no-package-lock --prefix .venv/editors yaml-language-server@1.25.0
 	$(BIN)/python -m pytest tests/editors
 
 constraints: setup  ## pin what pyproject.toml asks for, in constraints.txt
