@@ -39,6 +39,9 @@ editors: setup  ## install the language server of editors beside the packages (n
 	npm install --loglevel=error --no-save --no-audit --no-fund --no-package-lock --prefix .venv/editors yaml-language-server@1.25.0
 	$(BIN)/python -m pytest tests/editors
 
+fuzz: setup  ## load what nobody meant, for SECONDS (60), in a child with limits
+	@$(BIN)/python tests/fuzz.py $(or $(SECONDS),60) $(or $(SEED),1)
+
 constraints: setup  ## pin what pyproject.toml asks for, in constraints.txt
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --fork-strategy fewest --python-version 3.11 --upgrade \

@@ -115,10 +115,20 @@ def _judge(name: str, shelf: _flows.Shelf) -> Callable[[bytes], Checked]:
 
 
 def _print(form: str, findings: Sequence[Diagnostic], checked: Sequence[Checked], *, err: bool) -> None:
-    from flowengine.flow import render
-
     sources = {file: lines for one in checked for file, lines in getattr(one, "sources", {}).items()}
     sources |= {one.file: one.lines for one in checked}
+    if findings or form != "full":
+        _print_findings(form, findings, sources, err=err)
+    for one in checked:
+        if not any(d.severity == "error" for d in one.diagnostics):
+            click.echo(f"{one.file}: ok ({_told(one)})", err=True)
+
+
+def _print_findings(
+    form: str, findings: Sequence[Diagnostic], sources: Mapping[str, Sequence[str]], *, err: bool
+) -> None:
+    from flowengine.flow import render
+
     if form == "json":
         click.echo(render.json_text(findings), nl=False, err=err)
     elif form == "concise":
@@ -127,9 +137,6 @@ def _print(form: str, findings: Sequence[Diagnostic], checked: Sequence[Checked]
         click.echo(_exported(form, findings, sources), nl=False, err=err)
     elif findings:
         click.echo(render.full(findings, sources, colour=True), err=err)
-    for one in checked:
-        if not any(d.severity == "error" for d in one.diagnostics):
-            click.echo(f"{one.file}: ok ({_told(one)})", err=True)
     if findings:
         click.echo(render.summary(findings, len({d.span.file for d in findings})), err=True)
 

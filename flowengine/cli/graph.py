@@ -26,7 +26,8 @@ from flowengine.cli.main import FAILED
 def command(ctx: click.Context, flow: str, form: Literal["mermaid", "dot", "json", "svg"], output: str | None) -> None:
     """Draw a flow as a graph of its nodes.
 
-    FLOW is the flow's file. A flow with mistakes is not drawn; they are printed instead.
+    FLOW is the flow's file. A flow with mistakes is not drawn; they are printed instead. In JSON, `nodes` are boxes,
+    `transitions` the ways from them, `everywhere` what leads away from every node; later versions only add fields.
 
     \b
     Example:

@@ -92,8 +92,13 @@ def branches(options: Iterable[Option]) -> tuple[Branch, ...]:
 
 def label(option: Option) -> str:
     """Give the words that a drawing shows for an option."""
-    words = f"key {' or '.join(spoken_key(key) for key in option.keys)}" if option.keys else f"“{option.hear.first}”"
+    words = f"key {' or '.join(option.keys)}" if option.keys else f"“{option.hear.first}”"
     return f"{words} if {option.condition.source}" if option.condition else words
+
+
+def labels(options: Iterable[Option]) -> dict[str, str]:
+    """Give the words that a drawing shows for the options without a `goto` of their own, by their names."""
+    return {option.name: label(option) for option in options if option.target is None}
 
 
 def key_sequences(options: Iterable[Option]) -> tuple[str, ...]:

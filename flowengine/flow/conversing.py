@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping as MappingType
 from dataclasses import dataclass, field
-from difflib import SequenceMatcher
 from itertools import combinations
 from typing import Any
 
@@ -201,8 +200,13 @@ def branches(spec: ChatSpec) -> tuple[Branch, ...]:
 
 def label(one: Exit) -> str:
     """Give the words that a drawing shows for an exit."""
-    keys = f" (key {' or '.join(choosing.spoken_key(key) for key in one.keys)})" if one.keys else ""
+    keys = f" (key {' or '.join(one.keys)})" if one.keys else ""
     return f"{one.name}{keys}" + (f" if {one.condition.source}" if one.condition else "")
+
+
+def labels(spec: ChatSpec) -> dict[str, str]:
+    """Give the words that a drawing shows for the exits without a `goto` of their own, by their names."""
+    return {one.name: label(one) for one in spec.exits if one.target is None}
 
 
 def gives(spec: ChatSpec, outcome: str) -> tuple[str, ...]:
@@ -251,6 +255,8 @@ def check(node: Node, flow: Flow, reading: Reading) -> None:
 
 
 def _similar(exits: tuple[Exit, ...], report: Report) -> None:
+    from difflib import SequenceMatcher  # few flows have conversations
+
     for first, second in combinations(exits, 2):
         if first.when is None or second.when is None or first.when_span is None or second.when_span is None:
             continue

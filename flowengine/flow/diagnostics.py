@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import bisect
-import difflib
 import functools
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -125,6 +124,8 @@ MANY = 100
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Give ``did you mean "x"?`` for the nearest known word, else an empty text."""
+    import difflib  # a flow without mistakes needs it not
+
     listed = tuple(known)
     # Every comparison costs: among many words only those are compared that are a few letters away.
     near = difflib.get_close_matches(word, listed if len(listed) <= MANY else _few_letters_away(word, listed), 3, 0.6)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping as MappingType
-from dataclasses import replace
 from typing import Any, TypeVar
+
+from msgspec.structs import replace
 
 from flowengine.flow.declaring import VariablesKind
 from flowengine.flow.handling import CatchKind, CommandKind

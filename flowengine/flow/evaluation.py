@@ -33,10 +33,11 @@ MAX_STEPS = 5_000
 class Run:
     """One evaluation: the scope, the names of a loop, what was written, and what is left of the budgets."""
 
-    __slots__ = ("form", "loop", "parts", "room", "scope", "steps")
+    __slots__ = ("encode", "form", "loop", "parts", "room", "scope", "steps")
 
-    def __init__(self, scope: Mapping[str, Any]) -> None:
+    def __init__(self, scope: Mapping[str, Any], encode: Callable[[str], str] | None = None) -> None:
         self.scope = scope
+        self.encode = encode
         self.form: Format = form_of(scope)
         self.loop: Mapping[str, Any] = {}
         self.parts: list[str] = []
@@ -92,7 +93,13 @@ def _output(node: nodes.Node) -> Write:
         data = node.data
         return lambda run: run.write(data)
     value = expression(node)
-    return lambda run: run.write(printed(value(run), run.form))
+    trusted = isinstance(node, nodes.Getattr) and isinstance(node.node, nodes.Name) and node.node.name == "env"
+
+    def write(run: Run) -> None:
+        text = printed(value(run), run.form)
+        run.write(text if trusted or run.encode is None else run.encode(text))
+
+    return write
 
 
 def _if(node: nodes.If) -> Write:

@@ -106,11 +106,14 @@ class Template:
         if not self.constant:
             _ = self._write, self._evaluate
 
-    def text(self, scope: Mapping[str, Any]) -> str:
-        """Give the text to be spoken or sent; raises ``EvaluationError``."""
+    def text(self, scope: Mapping[str, Any], encode: Callable[[str], str] | None = None) -> str:
+        """Give the text to be spoken or sent; raises ``EvaluationError``.
+
+        ``encode`` changes every value that is put in, but for those of the environment.
+        """
         if self.constant:
             return self.source
-        run = Run(scope)
+        run = Run(scope, encode)
         _guarded(self.span, lambda: self._write(run))
         return "".join(run.parts)
 

@@ -6,22 +6,27 @@ that is never registered with the machine: registering costs milliseconds and le
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from transitions import EventData, Machine, MachineError
 
 from flowengine.errors import Bug
-from flowengine.flow.model import Case, Command, Flow, Node
+from flowengine.flow.model import Case, Catch, Command, Flow, Node
 
 PREFIX = "o:"
 RESERVED_TARGETS = ("again", "back", "end")
+NAMED_REST = 3
+"""Up to how many outcomes that only `else` maps a label names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """One way from a node: ``kind`` is `goto`, `option`, `event` or `command`; ``label`` is for people."""
+    """One way from a node: ``kind`` is `goto`, `option`, `event` or `command`; ``label`` is for people.
+
+    A command that leads nowhere has no target, and what it does as its ``outcome``.
+    """
 
     source: str
     target: str
@@ -37,36 +42,52 @@ def node_edges(node: Node) -> Iterator[Edge]:
         yield Edge(node.name, branch.target.node, branch.name, branch.label, "option", Case(None, branch.target))
     outcomes = node.type.outcomes(node.spec)
     for outcome in outcomes:
-        for case in node.cases(outcome):
-            words = [outcome] if len(outcomes) > 1 else []
+        cases = node.cases(outcome)
+        for case in cases:
+            words = [_outcome_words(node, outcome, outcomes)]
             if case.condition is not None:
                 words.append(f"if {case.condition.source}")
-            elif len(node.cases(outcome)) > 1:
+            elif len(cases) > 1:
                 words.append("else")
-            yield Edge(node.name, case.target.node, outcome, " ".join(words), "goto", case)
-    for catch in node.catch.values():
-        for handler in catch.handlers:
-            if handler.target:
-                yield Edge(node.name, handler.target.node, catch.event, catch.event, "event")
+            label = " ".join(word for word in words if word)
+            yield Edge(node.name, case.target.node, outcome, label, "goto", case)
+    yield from _handler_edges(node.name, node.catch)
     if node.resume:
         yield Edge(node.name, node.resume.node, "resume", "resume", "event")
+
+
+def _outcome_words(node: Node, outcome: str, outcomes: Sequence[str]) -> str:
+    """Give what a label says of an outcome: nothing where the way does not depend on it."""
+    label = node.type.labels(node.spec).get(outcome)
+    if label:
+        return label
+    rest = [name for name in outcomes if name not in node.routes]
+    if len(rest) == len(outcomes):
+        return ""
+    return "else" if outcome in rest and len(rest) > NAMED_REST else outcome
+
+
+def _handler_edges(source: str, catches: Mapping[str, Catch]) -> Iterator[Edge]:
+    """Give the ways that handlers take; one that only says or sets something is none."""
+    for catch in catches.values():
+        for time, handler in enumerate(catch.handlers, 1):
+            if handler.target:
+                label = f"{catch.event} {time}×" if len(catch.handlers) > 1 else catch.event
+                yield Edge(source, handler.target.node, catch.event, label, "event")
 
 
 def flow_edges(flow: Flow) -> Iterator[Edge]:
     """Give the edges that lead from everywhere: global commands and the flow's handlers; their source is empty."""
     for command in flow.always:
-        if command.target:
-            yield Edge("", command.target.node, command.name, _command_label(command), "command")
-    for catch in flow.catch.values():
-        for handler in catch.handlers:
-            if handler.target:
-                yield Edge("", handler.target.node, catch.event, catch.event, "event")
+        target, outcome = (command.target.node, command.name) if command.target else ("", command.do)
+        yield Edge("", target, outcome, _command_label(command), "command")
+    yield from _handler_edges("", flow.catch)
 
 
 def _command_label(command: Command) -> str:
-    if command.keys:
-        return f"key {' or '.join(command.keys)}"
-    return f"“{command.hear.first}”" if command.hear else command.when
+    words = [f"key {' or '.join(command.keys)}"] if command.keys else []
+    words += [f"“{command.hear.first}”"] if command.hear else []
+    return ", ".join(words) or command.when
 
 
 class Cursor:

@@ -1,36 +1,32 @@
 """Puts boxes and the lines between them on a page: a layered layout, from top to bottom.
 
-The steps are those of Sugiyama, Tagawa and Toda: lines that lead back are turned round, every box gets a rank by its
-longest way from the top, a line that passes ranks gets a bend in each of them, the order in each layer is improved
-until fewer lines cross, then the places along the layer are found. Labels stand in layers of their own between the
-ranks, and bends take up room like boxes do: so no line crosses a box and no label lies on one.
+The steps are those of Sugiyama, Tagawa and Toda: lines that lead back are turned round, every box has a rank
+(`ranking.py`), a line that passes ranks gets a bend in each of them, the order in each layer is improved until fewer
+lines cross (`ordering.py`), then the places along the layer are found (`placing.py`). Labels stand in layers of their
+own between the ranks, and bends take up room like boxes do: so no line crosses a box and no label lies on one.
 
 No clock and no randomness: the same input gives the same page.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
-BOX_GAP = 26.0
-LINE_GAP = 12.0
-RANK_GAP = 14.0
+from flowengine.flow.ordering import order
+from flowengine.flow.placing import place
+from flowengine.flow.ranking import ranks
+from flowengine.flow.spot import Spot
+
+RANK_GAP = 20.0
 STEEPEST = 0.1
 """How much of the widest sideways move between two layers is added to the distance between them."""
-WIDEST_GAP = 64.0
-SWING = 20.0
-"""The sideways distance of two bends from which on moving them further apart costs ever less."""
+WIDEST_GAP = 48.0
 PORT_GAP = 14.0
 ARROW = 8.0
 """How long the upright last piece of a line is, which gives its arrow the direction."""
-ORDER_SWEEPS = 24
-PLACE_SWEEPS = 60
-STRAIGHT = 6.0
-"""How much more it matters that a bend stands under a bend than that a box stands under a box."""
 
 Point = tuple[float, float]
 
@@ -47,7 +43,10 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Tie:
-    """A line to be drawn between two different boxes, with the size of its label (0 without one)."""
+    """A line to be drawn between two different boxes, with the size of its label (0 without one).
+
+    Without a target the line ends at its label.
+    """
 
     source: str
     target: str
@@ -89,93 +88,28 @@ class Page:
     height: float
 
 
-@dataclass(slots=True, eq=False)
-class _Spot:
-    """A box, a bend or a label in its layer; ``left`` and ``right`` is its room on either side of ``x``."""
+def arrange(shapes: Sequence[Shape], ties: Sequence[Tie], rank: Mapping[str, int] | None = None) -> Page:
+    """Place boxes and lines; the first shape is the top. Ties within one rank are not allowed.
 
-    layer: int
-    left: float
-    right: float
-    height: float
-    box: bool
-    x: float = 0.0
-    above: list[_Spot] = field(default_factory=list)
-    below: list[_Spot] = field(default_factory=list)
-
-
-def ranks(names: Sequence[str], pairs: Iterable[tuple[str, str]]) -> dict[str, int]:
-    """Give each name its rank from 0, by its longest way; ways that lead back to where they came from do not count."""
-    pairs = list(pairs)
-    after: dict[str, list[str]] = defaultdict(list)
-    before: dict[str, list[str]] = defaultdict(list)
-    backward = _backward(names, pairs)
-    for source, target in pairs:
-        if source != target:
-            upper, lower = (target, source) if (source, target) in backward else (source, target)
-            after[upper].append(lower)
-            before[lower].append(upper)
-    rank = dict.fromkeys(names, 0)
-    waiting = {name: len(before[name]) for name in names}
-    ready = [name for name in names if not waiting[name]]
-    order: list[str] = []
-    while ready:
-        name = ready.pop(0)
-        order.append(name)
-        for lower in after[name]:
-            rank[lower] = max(rank[lower], rank[name] + 1)
-            waiting[lower] -= 1
-            if not waiting[lower]:
-                ready.append(lower)
-    for name in reversed(order):
-        # What nothing leads to need not stand at the top: it stands right above what it leads to.
-        if after[name] and not before[name] and name != names[0]:
-            rank[name] = max(0, min(rank[lower] for lower in after[name]) - 1)
-    return rank
-
-
-def _backward(names: Sequence[str], pairs: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
-    """Find the pairs that close a circle, walking from the first name on in the order of the pairs."""
-    after: dict[str, list[str]] = defaultdict(list)
-    for source, target in pairs:
-        after[source].append(target)
-    found: set[tuple[str, str]] = set()
-    done: set[str] = set()
-    for root in names:
-        if root in done:
-            continue
-        path = {root: iter(after[root])}
-        done.add(root)
-        while path:
-            name = next(reversed(path))
-            target = next(path[name], "")
-            if not target:
-                del path[name]
-            elif target in path:
-                found.add((name, target))
-            elif target not in done:
-                done.add(target)
-                path[target] = iter(after[target])
-    return found
-
-
-def arrange(shapes: Sequence[Shape], ties: Sequence[Tie]) -> Page:
-    """Place boxes and lines; the first shape is the top. Ties of a box with itself are not allowed."""
-    names = [shape.name for shape in shapes]
-    rank = ranks(names, ((tie.source, tie.target) for tie in ties))
+    Without ``rank`` every box stands below what leads to it.
+    """
+    if rank is None:
+        names = [shape.name for shape in shapes]
+        rank = ranks(names, [(tie.source, tie.target) for tie in ties if tie.target])
     spots = {
-        shape.name: _Spot(2 * rank[shape.name], shape.width / 2, shape.width / 2 + shape.beside, shape.height, box=True)
+        shape.name: Spot(2 * rank[shape.name], shape.width / 2, shape.width / 2 + shape.beside, shape.height, box=True)
         for shape in shapes
     }
-    chains = [_chain(spots[tie.source], spots[tie.target], tie) for tie in ties]
+    chains = [_chain(spots[tie.source], spots.get(tie.target), tie) for tie in ties]
     layers = _layers(list(spots.values()), chains)
-    _order(layers)
-    _place(layers)
+    order(layers)
+    place(layers)
     tops, bottoms = _heights(layers)
     sizes = {shape.name: shape for shape in shapes}
     boxes = {
         name: Rect(
             spot.x - spot.left,
-            (tops[spot.layer] + bottoms[spot.layer] - spot.height) / 2,
+            tops[spot.layer],
             sizes[name].width,
             spot.height,
         )
@@ -186,25 +120,28 @@ def arrange(shapes: Sequence[Shape], ties: Sequence[Tie]) -> Page:
     return Page(boxes, routes, width, max(bottoms, default=0.0))
 
 
-def _chain(source: _Spot, target: _Spot, tie: Tie) -> list[_Spot]:
+def _chain(source: Spot, target: Spot | None, tie: Tie) -> list[Spot]:
     """Give the bends of a line from its upper end to its lower one; the label stands next to the line's source."""
-    upper, lower = (source, target) if source.layer < target.layer else (target, source)
-    labelled = upper.layer + 1 if upper is source else lower.layer - 1
-    chain = [upper]
-    for layer in range(upper.layer + 1, lower.layer):
-        half = tie.width / 2 if layer == labelled else 0.0
-        chain.append(_Spot(layer, half, half, tie.height if layer == labelled else 0.0, box=False))
-    chain.append(lower)
+    if target is None:
+        chain = [source, Spot(source.layer + 1, tie.width / 2, tie.width / 2, tie.height + ARROW, box=False)]
+    else:
+        upper, lower = (source, target) if source.layer < target.layer else (target, source)
+        labelled = upper.layer + 1 if upper is source else lower.layer - 1
+        chain = [upper]
+        for layer in range(upper.layer + 1, lower.layer):
+            half = tie.width / 2 if layer == labelled else 0.0
+            chain.append(Spot(layer, half, half, tie.height if layer == labelled else 0.0, box=False))
+        chain.append(lower)
     for one, next_one in pairwise(chain):
         one.below.append(next_one)
         next_one.above.append(one)
     return chain
 
 
-def _layers(boxes: Sequence[_Spot], chains: Sequence[list[_Spot]]) -> list[list[_Spot]]:
+def _layers(boxes: Sequence[Spot], chains: Sequence[list[Spot]]) -> list[list[Spot]]:
     """Collect the layers; the first order is that of a walk from the top, which keeps families together."""
-    count = max((spot.layer for spot in boxes), default=-1) + 1
-    layers: list[list[_Spot]] = [[] for _ in range(count)]
+    count = max((spot.layer for chain in (boxes, *chains) for spot in chain), default=-1) + 1
+    layers: list[list[Spot]] = [[] for _ in range(count)]
     seen: set[int] = set()
     for root in sorted(boxes, key=lambda spot: spot.layer):
         stack = [root]
@@ -218,116 +155,7 @@ def _layers(boxes: Sequence[_Spot], chains: Sequence[list[_Spot]]) -> list[list[
     return layers
 
 
-def _order(layers: list[list[_Spot]]) -> None:
-    best = [list(layer) for layer in layers]
-    fewest = _crossings(layers)
-    for sweep in range(ORDER_SWEEPS):
-        down = sweep % 2 == 0
-        for layer in layers[1:] if down else layers[-2::-1]:
-            _sort(layer, layers[layer[0].layer + (-1 if down else 1)], down=down)
-        _swap_neighbours(layers)
-        crossings = _crossings(layers)
-        if crossings < fewest:
-            best, fewest = [list(layer) for layer in layers], crossings
-    for layer, spots in zip(layers, best, strict=True):
-        layer[:] = spots
-
-
-def _sort(layer: list[_Spot], fixed: list[_Spot], *, down: bool) -> None:
-    index = {id(spot): n for n, spot in enumerate(fixed)}
-    wanted: dict[int, float] = {}
-    for n, spot in enumerate(layer):
-        near = [index[id(other)] for other in (spot.above if down else spot.below)]
-        # Who has no neighbour there stays about where it is.
-        wanted[id(spot)] = sum(near) / len(near) if near else n * len(fixed) / len(layer)
-    layer.sort(key=lambda spot: wanted[id(spot)])
-
-
-def _swap_neighbours(layers: list[list[_Spot]]) -> None:
-    for layer in layers:
-        index = {
-            id(spot): n
-            for other in layers[max(0, layer[0].layer - 1) : layer[0].layer + 2]
-            if other is not layer
-            for n, spot in enumerate(other)
-        }
-        for n in range(len(layer) - 1):
-            one, two = layer[n], layer[n + 1]
-            if _between(one, two, index) > _between(two, one, index):
-                layer[n], layer[n + 1] = two, one
-
-
-def _between(left: _Spot, right: _Spot, index: Mapping[int, int]) -> int:
-    """Count the crossings of the lines of two neighbours."""
-    pairs = ((left.above, right.above), (left.below, right.below))
-    return sum(index[id(a)] > index[id(b)] for ours, theirs in pairs for a in ours for b in theirs)
-
-
-def _crossings(layers: list[list[_Spot]]) -> int:
-    count = 0
-    for upper, lower in pairwise(layers):
-        index = {id(spot): n for n, spot in enumerate(lower)}
-        seen: list[int] = []
-        for spot in upper:
-            ends = sorted(index[id(other)] for other in spot.below)
-            for end in ends:
-                count += len(seen) - bisect_right(seen, end)
-            for end in ends:
-                insort(seen, end)
-    return count
-
-
-def _place(layers: list[list[_Spot]]) -> None:
-    for layer in layers:
-        x = 0.0
-        for n, spot in enumerate(layer):
-            x += _distance(layer[n - 1], spot) if n else 0.0
-            spot.x = x
-    for sweep in range(PLACE_SWEEPS):
-        last = sweep >= PLACE_SWEEPS - 10
-        for layer in layers if sweep % 2 == 0 else reversed(layers):
-            _settle(layer, above=last or sweep % 2 == 0, below=last or sweep % 2 == 1)
-    left = min((spot.x - spot.left for layer in layers for spot in layer), default=0.0)
-    for layer in layers:
-        for spot in layer:
-            spot.x -= left
-
-
-def _distance(left: _Spot, right: _Spot) -> float:
-    gap = BOX_GAP if left.box and right.box else LINE_GAP
-    return left.right + gap + right.left
-
-
-def _settle(layer: list[_Spot], *, above: bool, below: bool) -> None:
-    """Move each spot as near to its neighbours as the order and the room allow: a weighted isotonic regression."""
-    blocks: list[tuple[float, float, list[int]]] = []
-    offsets: list[float] = []
-    for n, spot in enumerate(layer):
-        offsets.append(offsets[-1] + _distance(layer[n - 1], spot) if n else 0.0)
-        near = (spot.above if above else []) + (spot.below if below else [])
-        pull = [(other.x, _strength(spot, other)) for other in near]
-        weight = sum(strength for _, strength in pull) or 0.01
-        wanted = sum(x * strength for x, strength in pull) / weight if pull else spot.x
-        block = (wanted - offsets[n], weight, [n])
-        while blocks and blocks[-1][0] > block[0]:
-            value, heavy, members = blocks.pop()
-            total = heavy + block[1]
-            block = ((value * heavy + block[0] * block[1]) / total, total, members + block[2])
-        blocks.append(block)
-    for value, _, members in blocks:
-        for n in members:
-            layer[n].x = value + offsets[n]
-
-
-def _strength(spot: _Spot, other: _Spot) -> float:
-    """Give how strongly two neighbours want to stand in one line.
-
-    Between bends it falls with their distance: a long line then makes one swing instead of a staircase.
-    """
-    return 1.0 if spot.box or other.box else STRAIGHT * SWING / max(abs(spot.x - other.x), SWING / 20)
-
-
-def _heights(layers: list[list[_Spot]]) -> tuple[list[float], list[float]]:
+def _heights(layers: list[list[Spot]]) -> tuple[list[float], list[float]]:
     tops: list[float] = []
     bottoms: list[float] = []
     y = 0.0
@@ -343,38 +171,42 @@ def _heights(layers: list[list[_Spot]]) -> tuple[list[float], list[float]]:
 
 def _routes(
     ties: Sequence[Tie],
-    chains: Sequence[list[_Spot]],
-    spots: Mapping[str, _Spot],
+    chains: Sequence[list[Spot]],
+    spots: Mapping[str, Spot],
     boxes: Mapping[str, Rect],
     tops: Sequence[float],
     bottoms: Sequence[float],
 ) -> tuple[Route, ...]:
-    ports = _ports(chains, {id(spot): boxes[name] for name, spot in spots.items()})
     rects = {id(spot): boxes[name] for name, spot in spots.items()}
+    ports = _ports(chains, rects)
     routes = []
     for n, (tie, chain) in enumerate(zip(ties, chains, strict=True)):
-        upper, lower = rects[id(chain[0])], rects[id(chain[-1])]
-        start, end = ports[n, "below"], ports[n, "above"]
-        foot = upper.y + upper.height
+        back = chain[0] is not spots[tie.source]
+        upper = rects[id(chain[0])]
+        start, foot = ports[n, "below"], upper.y + upper.height
         points: list[Point] = [(start, foot), (start, max(bottoms[chain[0].layer], foot + ARROW))]
         label = None
-        for spot in chain[1:-1]:
-            points += [(spot.x, tops[spot.layer]), (spot.x, bottoms[spot.layer])]
+        for spot in chain[1:-1] if tie.target else chain[1:]:
+            top, bottom = tops[spot.layer], bottoms[spot.layer]
+            points += [(spot.x, top), (spot.x, bottom if tie.target else top + ARROW)]
             if spot.height:
-                middle = (tops[spot.layer] + bottoms[spot.layer] - spot.height) / 2
-                label = Rect(spot.x - spot.left, middle, tie.width, tie.height)
-        points += [(end, min(tops[chain[-1].layer], lower.y - ARROW)), (end, lower.y)]
-        back = chain[0] is not spots[tie.source]
+                # Next to the source, which is below where the line leads back.
+                y = bottom - tie.height if back else top if tie.target else top + ARROW
+                label = Rect(spot.x - spot.left, y, tie.width, tie.height)
+        if tie.target:
+            end, lower = ports[n, "above"], rects[id(chain[-1])]
+            points += [(end, lower.y - ARROW), (end, lower.y)]
         routes.append(Route(tuple(reversed(points) if back else points), label, back))
     return tuple(routes)
 
 
-def _ports(chains: Sequence[list[_Spot]], rects: Mapping[int, Rect]) -> dict[tuple[int, str], float]:
+def _ports(chains: Sequence[list[Spot]], rects: Mapping[int, Rect]) -> dict[tuple[int, str], float]:
     """Spread the ends of lines along the sides of their boxes, in the order in which the lines arrive."""
     sides: dict[tuple[int, str], list[tuple[float, int]]] = defaultdict(list)
     for n, chain in enumerate(chains):
         sides[id(chain[0]), "below"].append((chain[1].x, n))
-        sides[id(chain[-1]), "above"].append((chain[-2].x, n))
+        if chain[-1].box:
+            sides[id(chain[-1]), "above"].append((chain[-2].x, n))
     ports: dict[tuple[int, str], float] = {}
     for (spot, side), ends in sides.items():
         rect = rects[spot]

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
+
+from msgspec.structs import replace
 
 from flowengine.flow import checks, document, including, secrets, source
 from flowengine.flow.diagnostics import Diagnostic, Label, Report, Span, did_you_mean

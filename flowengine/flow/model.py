@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
+
+from msgspec import Struct, field
 
 from flowengine.flow.diagnostics import Span
 from flowengine.flow.expressions import Condition, Equalities, Template
@@ -19,16 +20,14 @@ if TYPE_CHECKING:
 RESERVED = ("again", "back", "end", "else")
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """Where something leads: a node's name, or `again`, `back`, `end`."""
 
     node: str
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Assignment:
+class Assignment(Struct, frozen=True):
     """One `set` or `add`: ``value`` is a Template, a plain value, or a map or list that holds such.
 
     ``span`` is the name's place, ``value_span`` the value's.
@@ -40,8 +39,7 @@ class Assignment:
     value_span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(Struct, frozen=True):
     """One way to go on: taken when ``condition`` holds (None: always)."""
 
     condition: Condition | Equalities | None
@@ -50,16 +48,14 @@ class Case:
     add: tuple[Assignment, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(Struct, frozen=True):
     """A name that refers to something declared elsewhere, and where it was written."""
 
     name: str
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class BargeIn:
+class BargeIn(Struct, frozen=True):
     """What may interrupt a prompt. ``after`` in seconds."""
 
     keys: bool = True
@@ -69,16 +65,14 @@ class BargeIn:
     ignore: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Voice:
+class Voice(Struct, frozen=True):
     """Who speaks: the provider's name of a voice and a factor of the normal rate."""
 
     name: str = "default"
     rate: float = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(Struct, frozen=True):
     """A stretch of a prompt.
 
     Words, a file with its words, a pause (seconds), a draw from ``one_of``, a named text, or one prompt for each of
@@ -98,32 +92,28 @@ class Segment:
     barge_in: BargeIn | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Prompt:
+class Prompt(Struct, frozen=True):
     """What is played: segments in order with no gap between them."""
 
     segments: tuple[Segment, ...]
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Scoped:
+class Scoped(Struct, frozen=True):
     """A part of a model in which more names can be read than elsewhere."""
 
     part: Any
     names: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Phrase:
+class Phrase(Struct, frozen=True):
     """Words that a caller may say."""
 
     text: str
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Phrases:
+class Phrases(Struct, frozen=True):
     """What a caller may say to mean one thing: phrases by language, those of every language under an empty tag."""
 
     by_language: Mapping[str, tuple[Phrase, ...]] = field(default_factory=dict)
@@ -154,8 +144,7 @@ def in_force(tags: Iterable[str], lang: str, default: str) -> str | None:
     return listed[0] if listed else None
 
 
-@dataclass(frozen=True, slots=True)
-class ToolRun:
+class ToolRun(Struct, frozen=True):
     """One run of a named tool: the arguments under ``with`` by name, and what is said while it takes long.
 
     ``values`` are Templates, plain values, or maps and lists of such.
@@ -168,16 +157,14 @@ class ToolRun:
     filler: Filler | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Filler:
+class Filler(Struct, frozen=True):
     """Words that are said when an answer takes longer than ``after`` (seconds)."""
 
     say: Prompt
     after: float = 1.2
 
 
-@dataclass(frozen=True, slots=True)
-class Retry:
+class Retry(Struct, frozen=True):
     """How often a failed run is repeated, for which errors, and how long before (seconds)."""
 
     times: int = 0
@@ -186,8 +173,7 @@ class Retry:
     span: Span | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Tool:
+class Tool(Struct, frozen=True):
     """A declared tool.
 
     ``kind`` is `http`, `python` or `mcp`, ``target`` the HTTP method, ``module:function`` or ``server/tool``;
@@ -219,8 +205,7 @@ class Tool:
         return self.idempotent or (self.kind == "http" and self.target in ("GET", "HEAD"))
 
 
-@dataclass(frozen=True, slots=True)
-class Handler:
+class Handler(Struct, frozen=True):
     """What a `catch` does: say, set, add, run a tool, then go (or stay, without ``target``)."""
 
     span: Span
@@ -231,8 +216,7 @@ class Handler:
     tool: ToolRun | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Catch:
+class Catch(Struct, frozen=True):
     """The handlers of one event: the n-th for the n-th time, the last one repeats."""
 
     event: str
@@ -240,8 +224,7 @@ class Catch:
     handlers: tuple[Handler, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Struct, frozen=True):
     """A global command (`always`): ``keys`` are sequences such as ``*`` or ``12``; ``cooldown`` in seconds.
 
     It leads to ``target``, or does one of `repeat`, `louder`, `slower`. ``when`` tells a model when to take it.
@@ -257,8 +240,7 @@ class Command:
     do: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Variable:
+class Variable(Struct, frozen=True):
     """A declared variable or argument. ``choices`` are the values of an enum, ``phrases`` what is said for each."""
 
     name: str
@@ -272,8 +254,7 @@ class Variable:
     phrases: Mapping[str, Phrases] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Timeouts:
+class Timeouts(Struct, frozen=True):
     """Seconds. ``node`` None means: this node type has no time limit of its own."""
 
     noinput: float = 6.0
@@ -287,8 +268,7 @@ class Timeouts:
     call: float = 1800.0
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """Bounds that keep a call from looping."""
 
     hops: int = 50
@@ -297,16 +277,14 @@ class Limits:
     tool_steps: int = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
+class Model(Struct, frozen=True):
     """Which language model answers, by the name that the settings give it, and how freely (0 to 2)."""
 
     name: str = "default"
     temperature: float = 0.3
 
 
-@dataclass(frozen=True, slots=True)
-class Defaults:
+class Defaults(Struct, frozen=True):
     """What holds for nodes that say nothing else. ``currency`` empty: that of the region of ``lang``."""
 
     lang: str = "en-US"
@@ -321,8 +299,7 @@ class Defaults:
     limits: Limits = Limits()
 
 
-@dataclass(frozen=True, slots=True)
-class Branch:
+class Branch(Struct, frozen=True):
     """An outcome with a target of its own, as an option has: drawn as an edge, checked as a target.
 
     ``assigned`` is what is set when it is taken, ``condition`` what must hold for it to be there.
@@ -336,8 +313,7 @@ class Branch:
     condition: Condition | Equalities | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(Struct, frozen=True):
     """One node. ``spec`` is what its type read; ``routes`` maps each outcome (or ``else``) to its cases.
 
     ``lang`` None is the language of the call.
@@ -373,8 +349,7 @@ class Node:
         return self.routes.get(outcome) or self.routes.get("else", ())
 
 
-@dataclass(frozen=True, slots=True)
-class Flow:
+class Flow(Struct, frozen=True):
     """A checked flow. ``revision`` is the SHA-256 of the parsed document in file order, comments and layout removed."""
 
     name: str
@@ -396,8 +371,7 @@ class Flow:
     zone_span: Span | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Struct, frozen=True):
     """A named text (`texts`)."""
 
     name: str
@@ -405,8 +379,7 @@ class Text:
     prompt: Prompt
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(Struct, frozen=True):
     """What other flows may know of a flow: its inputs, how it returns, and which flows it runs."""
 
     name: str
@@ -480,6 +453,12 @@ class NodeType(Protocol):
     def runs(self, spec: Any) -> str:
         """Name the flow that it runs; empty where it runs none."""
 
+    def shows(self, spec: Any) -> str:
+        """Give what a drawing shows of it beside its name: the flow it runs, the number it dials; empty for nothing."""
+
+    def labels(self, spec: Any) -> Mapping[str, str]:
+        """Give the words of a drawing for outcomes whose names say little: the key of an option."""
+
 
 _LEAVES = (Span, Timeouts, Limits, Voice, BargeIn, Model, Retry)
 
@@ -522,10 +501,12 @@ def fields_of(value: Any) -> Iterator[Any]:
 
 @lru_cache(maxsize=256)
 def _slots(kind: type) -> tuple[str, ...]:
-    """Name the fields of a dataclass that can hold something; what only holds numbers and words is not entered."""
-    if kind in _LEAVES or not dataclasses.is_dataclass(kind) or kind.__module__ == "flowengine.flow.source":
+    """Name the fields of a part of a model; what only holds numbers and words is not entered."""
+    if kind in _LEAVES or kind.__module__ == "flowengine.flow.source":
         return ()
-    return tuple(slot.name for slot in dataclasses.fields(kind))
+    if issubclass(kind, Struct):
+        return kind.__struct_fields__
+    return tuple(slot.name for slot in dataclasses.fields(kind)) if dataclasses.is_dataclass(kind) else ()
 
 
 def targets(flow: Flow) -> Iterator[Target]:

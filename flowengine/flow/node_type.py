@@ -43,3 +43,11 @@ class LanguageHalf:
     def runs(self, spec: Any) -> str:
         """Run no other flow."""
         return ""
+
+    def shows(self, spec: Any) -> str:
+        """Show nothing beside its name."""
+        return ""
+
+    def labels(self, spec: Any) -> Mapping[str, str]:
+        """Let outcomes be called by their names."""
+        return MappingProxyType({})

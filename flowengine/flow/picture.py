@@ -5,19 +5,16 @@ States and transitions come from the machine that calls run on; the edges of the
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from flowengine.flow import caption
 from flowengine.flow.graph import PREFIX, RESERVED_TARGETS, Edge, Graph, flow_edges, node_edges
-from flowengine.flow.model import Flow, Node, Segment
+from flowengine.flow.model import Flow, Node
 
 WORDS = 9
 """How many words of its prompt a place shows."""
-
-_VALUE = re.compile(r"\{\{\s*([\w.]+)[^}]*\}\}")
-_MARKUP = re.compile(r"\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +30,22 @@ class Transition:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One node. ``kind`` is its type's key (``step`` for the empty one), ``text`` the first words of its prompt.
+    """One node. ``kind`` is its type's key (``step`` for the empty one), ``text`` the first of its prompt's ``words``.
 
-    ``role`` is ``asks`` (it waits for the caller's answer), ``last`` (it leads nowhere) or ``plain``.
+    ``role`` is ``asks`` (it waits for the caller's answer), ``last`` (it leads nowhere) or ``plain``; ``detail`` is
+    what the type shows of itself: the flow, the tools, the number, the variable, the time.
     """
 
     name: str
     kind: str
     text: str
     role: str
+    detail: str = ""
+    words: str = ""
+    about: str = ""
+    tags: tuple[str, ...] = ()
+    file: str = ""
+    line: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +59,20 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Everywhere:
+    """Keys, phrases and events that have the same effect in all nodes.
+
+    They lead to ``target``, or, where that is empty, ``do`` one of `repeat`, `louder`, `slower` and lead nowhere.
+    """
+
+    target: str
+    do: str
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Picture:
-    """A flow as people see it. ``everywhere`` gives, for each target, the keys and events that lead there."""
+    """A flow as people see it; ``everywhere`` is in the order in which the flow names the effects."""
 
     name: str
     revision: str
@@ -65,7 +81,7 @@ class Picture:
     places: tuple[Place, ...]
     transitions: tuple[Transition, ...]
     links: tuple[Link, ...]
-    everywhere: tuple[tuple[str, tuple[str, ...]], ...]
+    everywhere: tuple[Everywhere, ...]
 
 
 def picture(flow: Flow) -> Picture:
@@ -76,19 +92,20 @@ def picture(flow: Flow) -> Picture:
         labels = merged[way.source, way.target, way.kind == "event"]
         if way.label and way.label not in labels:
             labels.append(way.label)
-    everywhere: dict[str, list[str]] = defaultdict(list)
+    everywhere: dict[tuple[str, str], list[str]] = defaultdict(list)
     for edge in flow_edges(flow):
-        if edge.label not in everywhere[edge.target]:
-            everywhere[edge.target].append(edge.label)
+        labels = everywhere[edge.target, "" if edge.target else edge.outcome]
+        if edge.label not in labels:
+            labels.append(edge.label)
     return Picture(
         flow.name,
         flow.revision,
         flow.about,
         flow.start,
-        tuple(_place(node) for node in flow.nodes.values()),
+        tuple(_place(node, flow) for node in flow.nodes.values()),
         transitions,
         tuple(Link(source, target, tuple(labels), handler) for (source, target, handler), labels in merged.items()),
-        tuple((target, tuple(labels)) for target, labels in everywhere.items()),
+        tuple(Everywhere(*effect, tuple(labels)) for effect, labels in everywhere.items()),
     )
 
 
@@ -112,25 +129,25 @@ def _transitions(flow: Flow) -> Iterator[Transition]:
                 yield Transition(node.name, edge.target, edge.outcome, edge.label, edge.kind)
 
 
-def _place(node: Node) -> Place:
+def _place(node: Node, flow: Flow) -> Place:
     role = "plain"
     if node.type.asks:
         role = "asks"
     elif not node.type.outcomes(node.spec) and not node.type.branches(node.spec):
         role = "last"
-    words = " ".join(_words(node.say.segments) if node.say else ()).split()
-    text = " ".join(words[:WORDS]) + ("…" if len(words) > WORDS else "")
-    return Place(node.name, node.type.key or "step", text, role)
-
-
-def _words(segments: tuple[Segment, ...]) -> Iterator[str]:
-    for segment in segments:
-        if segment.text is not None:
-            yield _VALUE.sub(r"{\1}", _MARKUP.sub("", segment.text.source))
-        elif segment.audio is not None:
-            yield segment.audio
-        elif segment.one_of:
-            yield from _words(segment.one_of[:1])
+    words = caption.words(node.say, flow, node.lang)
+    return Place(
+        node.name,
+        node.type.key or "step",
+        caption.shortened(words, WORDS),
+        role,
+        caption.plain(node.type.shows(node.spec)),
+        words,
+        node.about,
+        node.tags,
+        node.name_span.file,
+        node.name_span.line,
+    )
 
 
 def is_reserved(target: str) -> bool:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 import zlib
 from collections.abc import Iterable
+from functools import lru_cache
 
-from flowengine.flow.picture import Picture
+from flowengine.flow.picture import Picture, is_reserved
 
+MARGIN = 24.0
+NAME, SMALL, KIND, TITLE = 13.0, 11.0, 9.0, 18.0
+"""Sizes of fonts in pictures."""
+LINE = 14.0
+"""The distance of two lines of text."""
 STEP = ("#ffffff", "#8a8a8a")
+END = ("#e8e8e8", "#555555")
+"""The colours of a signpost to `end` and `back`."""
 _HUES = (
     ("#e3effc", "#4a7fb5"),
     ("#e5f4e3", "#5a9a52"),
@@ -28,7 +37,7 @@ _HUES = (
     ("#e8f5ee", "#3f8f68"),
 )
 # With it no two kinds of ours have the same colour (a test holds that).
-_SALT = 61
+_SALT = 146358
 # Widths in thousandths of the font size: those of a wide sans-serif (DejaVu Sans), so that narrower ones fit as well.
 _WIDTHS = {
     width: set(letters)
@@ -52,6 +61,8 @@ _WIDTH = {letter: width for width, letters in _WIDTHS.items() for letter in lett
 _USUAL = 650
 _FOREIGN = 850
 _FULL = 1050
+_KEYS = re.compile(r"key [0-9*#A-D]+( or [0-9*#A-D]+)*")
+_DOES = {"repeat": "says it again", "louder": "speaks louder", "slower": "speaks slower"}
 _BOLD = 1.16
 
 
@@ -63,16 +74,23 @@ def hue(kind: str) -> tuple[str, str]:
 def joined(labels: Iterable[str]) -> str:
     """Give several labels of one line as one; words that they all begin with are said once."""
     labels = list(labels)
-    keys = [label.removeprefix("key ") for label in labels if label.startswith("key ") and " if " not in label]
+    keys = [label.removeprefix("key ") for label in labels if _KEYS.fullmatch(label)]
     if len(keys) > 1:
-        rest = [label for label in labels if not label.startswith("key ") or " if " in label]
-        return ", ".join([f"keys {', '.join(keys)}", *rest])
+        return ", ".join([f"keys {', '.join(keys)}", *(label for label in labels if not _KEYS.fullmatch(label))])
     return ", ".join(labels)
+
+
+def post_name(target: str) -> str:
+    """Give what stands on a signpost: `end` and `back`, or the place to which it points."""
+    return target if is_reserved(target) else f"→ {target}"
 
 
 def everywhere_lines(seen: Picture) -> list[str]:
     """Give the lines of the box that says what leads away from everywhere."""
-    return [f"{joined(labels)} → {target}" for target, labels in seen.everywhere]
+    return [
+        f"{joined(one.labels)} {f'→ {one.target}' if one.target else _DOES.get(one.do, one.do)}"
+        for one in seen.everywhere
+    ]
 
 
 def text_width(text: str, size: float, *, bold: bool = False) -> float:
@@ -80,6 +98,7 @@ def text_width(text: str, size: float, *, bold: bool = False) -> float:
     return sum(map(_letter, text)) * size / 1000 * (_BOLD if bold else 1.0)
 
 
+@lru_cache(maxsize=4096)
 def _letter(letter: str) -> int:
     if letter < "\x7f":
         return _WIDTH.get(letter, _USUAL)

@@ -57,5 +57,13 @@ help:
         """Name what the exit fills in."""
         return conversing.gives(spec, outcome)
 
+    def shows(self, spec: ChatSpec) -> str:
+        """Show the tools that the model may use."""
+        return f"with {', '.join(tool.name for tool in spec.tools)}" if spec.tools else ""
+
+    def labels(self, spec: ChatSpec) -> dict[str, str]:
+        """Give the exits with their keys."""
+        return conversing.labels(spec)
+
 
 NODE = Chat()

@@ -32,7 +32,7 @@ from flowengine.flow.source import Mapping, Value
 from flowengine.flow.values import UnfitValueError
 from flowengine.nodes.menu import reprompt
 from flowengine.runtime import keys as keypad
-from flowengine.runtime.node import Context, KeyTaken, NodeEvent, TimerDue
+from flowengine.runtime.node import Context, KeyTaken, NodeEvent, RunningHalf, TimerDue
 
 BY_KEYS = ("digits", "int", "phone", "text")
 _LENGTH = r"^[1-9][0-9]?(\.\.[1-9][0-9]?)?$"
@@ -70,7 +70,7 @@ class CollectSpec:
     written: Mapping | None = None
 
 
-class Collect(LanguageHalf):
+class Collect(LanguageHalf, RunningHalf):
     """Asks for a value. It is tentative until it was checked and confirmed; only then is it stored."""
 
     key = "collect"
@@ -178,6 +178,10 @@ ask:
     def outcomes(self, spec: CollectSpec) -> tuple[str, ...]:
         """Give `done`, `skipped` when it is optional, and `empty` when it chooses from a list."""
         return ("done", *["skipped"] * spec.optional, *["empty"] * bool(spec.choosing))
+
+    def shows(self, spec: CollectSpec) -> str:
+        """Show the variable; for a choice at run time also the list."""
+        return f"into {spec.into}" + (f" from {spec.choosing.entries.source}" if spec.choosing else "")
 
     def check(self, node: Node, flow: Flow, reading: Reading) -> None:
         """The variable is declared, takes what is collected, and the fields are those of its type."""

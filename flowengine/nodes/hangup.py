@@ -42,6 +42,10 @@ class Hangup(AsksNothing):
         """It leads nowhere."""
         return ()
 
+    def shows(self, spec: HangupSpec) -> str:
+        """Show the reason."""
+        return f"reason: {spec.reason}" if spec.reason else ""
+
     def enter(self, ctx: Context) -> None:
         """Say goodbye."""
         spec: HangupSpec = ctx.node.spec

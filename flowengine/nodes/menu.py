@@ -7,13 +7,23 @@ from typing import Any
 
 from flowengine.flow import choosing
 from flowengine.flow.choosing import OPTIONS, Option
-from flowengine.flow.diagnostics import Span
 from flowengine.flow.kinds import Choice, Field, Fields, Reading, Schema, Shaped
 from flowengine.flow.model import Branch, Flow, Node, Prompt
 from flowengine.flow.node_type import LanguageHalf
 from flowengine.flow.source import Mapping, Value
 from flowengine.runtime import keys as keypad
-from flowengine.runtime.node import Context, KeyTaken, NodeEvent, TimerDue
+from flowengine.runtime.node import (
+    Acted,
+    Context,
+    KeyTaken,
+    NodeEvent,
+    Replied,
+    ReplyBroke,
+    RunningHalf,
+    Said,
+    TimerDue,
+)
+from flowengine.runtime.understanding import choose
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +34,7 @@ class MenuSpec:
     model: bool = False
 
 
-class Menu(LanguageHalf):
+class Menu(LanguageHalf, RunningHalf):
     """Asks for one choice. A key that begins a longer one waits `interdigit`; `#` ends the wait."""
 
     key = "menu"
@@ -69,6 +79,10 @@ main:
         """Give the options with a `goto` of their own."""
         return choosing.branches(spec.options)
 
+    def labels(self, spec: MenuSpec) -> dict[str, str]:
+        """Give the keys and phrases of the options."""
+        return choosing.labels(spec.options)
+
     def check(self, node: Node, flow: Flow, reading: Reading) -> None:
         """No key, phrase or name stands twice, and every option can be taken."""
         choosing.check(node.spec.options, reading.report)
@@ -76,14 +90,6 @@ main:
     def takes(self, spec: MenuSpec) -> tuple[str, ...]:
         """Give the keys of the options."""
         return choosing.key_sequences(spec.options)
-
-    def not_yet(self, node: Node, flow: Flow) -> tuple[str, Span] | None:
-        """Nobody listens yet, so an option needs a key, and no model is asked."""
-        spec: MenuSpec = node.spec
-        if spec.model:
-            return "`understand: model`", node.type_span or node.name_span
-        silent = next((option for option in spec.options if not option.keys), None)
-        return ("an option by voice alone", silent.span) if silent else None
 
     def enter(self, ctx: Context) -> None:
         """Use what was typed ahead, else ask."""
@@ -109,8 +115,52 @@ main:
             self._key(entry, event.key, ctx)
         elif isinstance(event, TimerDue) and event.name == "interdigit":
             self._settle(entry, ctx)
+        elif isinstance(event, Said):
+            self._said(event.text, ctx)
+        elif isinstance(event, Acted):
+            ctx.local["chosen"] = event.name
+        elif isinstance(event, Replied):
+            self._replied(ctx)
+        elif isinstance(event, ReplyBroke):
+            ctx.raise_event("error.model")
         elif isinstance(event, TimerDue):
             ctx.fail("noinput")
+
+    def _said(self, text: str, ctx: Context) -> None:
+        """Take the option whose phrase was said, else a command; else a model may be asked which is meant."""
+        ctx.local["entry"] = ""
+        ctx.stop_timer("interdigit")
+        default = ctx.flow.defaults.lang
+        here = self._here(ctx)
+        choice = choose(text, here, ctx.lang, default)
+        command = choose(text, ctx.awake(), ctx.lang, default) if choice is None else None
+        if choice is not None:
+            ctx.assign(choice.set, choice.add)
+            ctx.done(choice.name)
+        elif command is not None:
+            ctx.command(command)
+        elif ctx.node.spec.model:
+            # The model may only pick one of the options, or none: it says no word to the caller.
+            options = [{"name": o.name, "phrases": [p.text for p in o.hear.spoken_in(ctx.lang, default)]} for o in here]
+            system = "Which of the options does the caller mean? Take one of them, or none."
+            ctx.ask_model(system, [{"role": "user", "text": text}], exits=options, temperature=0.0)
+        else:
+            ctx.fail("nomatch")
+
+    def _replied(self, ctx: Context) -> None:
+        chosen = ctx.local.pop("chosen", "")
+        option = next((option for option in self._here(ctx) if option.name == chosen), None)
+        if option is None:
+            ctx.fail("nomatch")
+        else:
+            ctx.assign(option.set, option.add)
+            ctx.done(option.name)
+
+    def _here(self, ctx: Context) -> list[Option]:
+        """Give the options that are there now."""
+        scope = ctx.scope()
+        options: tuple[Option, ...] = ctx.node.spec.options
+        return [option for option in options if option.condition is None or option.condition.holds(scope)]
 
     def _key(self, entry: str, key: str, ctx: Context) -> None:
         choices = self._choices(ctx)
@@ -127,13 +177,7 @@ main:
 
     def _choices(self, ctx: Context) -> dict[str, Any]:
         """Give the sequences that are taken now; an option of the node wins over a global command."""
-        scope = ctx.scope()
-        options = {
-            key: option
-            for option in reversed(ctx.node.spec.options)
-            if option.condition is None or option.condition.holds(scope)
-            for key in option.keys
-        }
+        options = {key: option for option in reversed(self._here(ctx)) for key in option.keys}
         return {**ctx.commands(), **options}
 
     def _settle(self, entry: str, ctx: Context) -> None:

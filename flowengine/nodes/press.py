@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from flowengine.flow.expressions import Template
 from flowengine.flow.kinds import SCALARS, Reading, Schema, Words, proposing, typed
-from flowengine.flow.node_type import LanguageHalf
 from flowengine.flow.source import Value
+from flowengine.runtime.node import AsksNothing, Context, NodeEvent, PromptOver, Sent
 
 OUTCOMES = {"done": "The tones were sent."}
 _KEYS = re.compile(r"[0-9*#A-Dw]+")
@@ -21,7 +21,7 @@ class PressSpec:
     keys: Template | None = None
 
 
-class Press(LanguageHalf):
+class Press(AsksNothing):
     """Sends key tones, to walk through another company's menu."""
 
     key = "press"
@@ -52,6 +52,22 @@ class Press(LanguageHalf):
     def outcomes(self, spec: PressSpec) -> tuple[str, ...]:
         """Give the one outcome."""
         return ("done",)
+
+    def enter(self, ctx: Context) -> None:
+        """Speak, and then send."""
+        ctx.speak(cuttable=False)
+
+    def handle(self, event: NodeEvent, ctx: Context) -> None:
+        """Send when the words were heard, go on when the tones are out."""
+        spec: PressSpec = ctx.node.spec
+        if isinstance(event, PromptOver) and spec.keys:
+            ctx.press_keys("".join(key for key in spec.keys.text(ctx.scope()) if _KEYS.match(key)))
+        elif isinstance(event, Sent):
+            ctx.done("done")
+
+    def shows(self, spec: PressSpec) -> str:
+        """Show the keys."""
+        return spec.keys.source if spec.keys else ""
 
 
 NODE = Press()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from flowengine.flow.caption import duration
 from flowengine.flow.diagnostics import Span, did_you_mean
 from flowengine.flow.kinds import VARIABLE, Duration, Field, Fields, Flag, OneKey, Reading, Schema
 from flowengine.flow.model import Flow, Named, Node
-from flowengine.flow.node_type import LanguageHalf
 from flowengine.flow.source import Value
 from flowengine.flow.wording import Named as NamedKind
+from flowengine.runtime.node import AsksNothing, Context, KeyTaken, NodeEvent, PromptOver, Recorded
 
 OUTCOMES = {"done": "There is a recording.", "silent": "The caller said nothing."}
 
@@ -25,7 +26,7 @@ class RecordSpec:
     beep: bool = True
 
 
-class Record(LanguageHalf):
+class Record(AsksNothing):
     """Beeps and records, until silence, a key, or the longest time."""
 
     key = "record"
@@ -80,6 +81,24 @@ message:
     def _error(code: str, message: str, span: Span, about: str, help_: str, reading: Reading) -> None:
         reading.report.error(code, message, span, about=about, help=help_)
 
+    def enter(self, ctx: Context) -> None:
+        """Say what to do; nobody records before that was heard."""
+        ctx.speak(cuttable=False)
+
+    def handle(self, event: NodeEvent, ctx: Context) -> None:
+        """Record when the words were heard; the end key ends it, silence and time are the shell's matter."""
+        spec: RecordSpec = ctx.node.spec
+        if isinstance(event, PromptOver):
+            ctx.record(spec.max, spec.silence, beep=spec.beep)
+        elif isinstance(event, KeyTaken) and event.key == spec.end_key:
+            ctx.stop_recording()
+        elif isinstance(event, Recorded) and event.address and spec.into:
+            ctx.propose(spec.into.name, event.address)
+            ctx.store(spec.into.name)
+            ctx.done("done")
+        elif isinstance(event, Recorded):
+            ctx.done("silent")
+
     def takes(self, spec: RecordSpec) -> tuple[str, ...]:
         """Give the key that ends it."""
         return (spec.end_key,) if spec.end_key else ()
@@ -87,6 +106,10 @@ message:
     def gives(self, spec: RecordSpec, outcome: str) -> tuple[str, ...]:
         """Give the variable a value when there is a recording."""
         return (spec.into.name,) if spec.into and outcome == "done" else ()
+
+    def shows(self, spec: RecordSpec) -> str:
+        """Show the variable and the longest time."""
+        return f"into {spec.into.name}, up to {duration(spec.max)}" if spec.into else ""
 
 
 NODE = Record()

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from flowengine.flow.kinds import NAME, Field, Fields, Pattern, Reading, Schema, Values, by_shape
-from flowengine.flow.node_type import LanguageHalf
 from flowengine.flow.source import Mapping, Scalar, Value
+from flowengine.runtime.node import AsksNothing, Context, NodeEvent, PromptOver
 
 _OUTCOME = Pattern(NAME, "must be the name of an outcome such as verified")
 _MAPPING = Fields(
@@ -27,12 +27,13 @@ class ReturnSpec:
     value: Any = None
 
 
-class Return(LanguageHalf):
+class Return(AsksNothing):
     """Back to the flow that ran this one; in a flow that was not run by another it hangs up."""
 
     key = "return"
     about = "Leaves a subflow; in a flow that no other flow runs, it hangs up."
     example = 'found:\n  return: {outcome: verified, value: "{{ account }}"}\n'
+    keeps_keys = True
     crosses = True
     fields = _MAPPING.fields
 
@@ -51,8 +52,22 @@ class Return(LanguageHalf):
         """It leads nowhere in this flow."""
         return ()
 
+    def enter(self, ctx: Context) -> None:
+        """Speak, and then go back."""
+        ctx.speak()
+
+    def handle(self, event: NodeEvent, ctx: Context) -> None:
+        """Go back when the words were heard or cut."""
+        if isinstance(event, PromptOver):
+            spec: ReturnSpec = ctx.node.spec
+            ctx.return_flow(spec.outcome, spec.value)
+
     def returns(self, spec: ReturnSpec) -> str:
         """Name its outcome."""
+        return spec.outcome
+
+    def shows(self, spec: ReturnSpec) -> str:
+        """Show the outcome."""
         return spec.outcome
 
 

@@ -10,10 +10,10 @@ from flowengine.flow.diagnostics import Label, Span, did_you_mean, one_of
 from flowengine.flow.expressions import Template
 from flowengine.flow.kinds import NAME, Field, Fields, Pattern, Reading, Schema, by_shape
 from flowengine.flow.model import Flow, Header, Node, walk
-from flowengine.flow.node_type import LanguageHalf
 from flowengine.flow.source import Mapping, Value
 from flowengine.flow.tooling import Arguments
 from flowengine.flow.values import UnfitValueError, fit
+from flowengine.runtime.node import AsksNothing, Context, NodeEvent, PromptOver
 
 _NAME = Pattern(NAME, "must be the name of a flow")
 _MAPPING = Fields(
@@ -37,7 +37,7 @@ class SubflowSpec:
     outcomes: tuple[str, ...] = ()
 
 
-class Subflow(LanguageHalf):
+class Subflow(AsksNothing):
     """Another flow runs with arguments of its own, and returns by one of its `return` nodes."""
 
     key = "subflow"
@@ -47,6 +47,7 @@ check:
   subflow: {name: verify, with: {account: "{{ account }}"}}
   goto: {verified: main, else: bye}
 """
+    keeps_keys = True
     crosses = True
     fields = _MAPPING.fields
 
@@ -76,6 +77,10 @@ check:
 
     def runs(self, spec: SubflowSpec | None) -> str:
         """Name the flow that it runs."""
+        return spec.name if spec else ""
+
+    def shows(self, spec: SubflowSpec | None) -> str:
+        """Show the flow."""
         return spec.name if spec else ""
 
     def check(self, node: Node, flow: Flow, reading: Reading) -> None:
@@ -149,6 +154,16 @@ check:
                     help=f"add it: `with: {{{name}: …}}`",
                     related=(Label(declared.span, "declared here"),),
                 )
+
+    def enter(self, ctx: Context) -> None:
+        """Speak, and then run the flow."""
+        ctx.speak()
+
+    def handle(self, event: NodeEvent, ctx: Context) -> None:
+        """Run the flow when the words were heard or cut."""
+        if isinstance(event, PromptOver):
+            spec: SubflowSpec = ctx.node.spec
+            ctx.run_flow(spec.name, spec.values)
 
 
 def _mapped(node: Mapping | None) -> tuple[str, ...]:

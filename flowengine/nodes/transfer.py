@@ -103,6 +103,11 @@ agent:
         """Give how a dial can end; a blind transfer leads nowhere."""
         return () if spec.mode == "blind" else tuple(OUTCOMES)
 
+    def shows(self, spec: TransferSpec) -> str:
+        """Show the numbers, in the order in which they are tried, and the mode where it is not the usual one."""
+        mode = "" if spec.mode == "dial" else f" ({spec.mode})"
+        return ", ".join(number.source for number in spec.to) + mode
+
     def not_yet(self, node: Node, flow: Flow) -> tuple[str, Span] | None:
         """The carriers' dials have neither briefs nor headers yet."""
         spec: TransferSpec = node.spec

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from flowengine.flow import choosing
+from flowengine.flow.caption import duration
 from flowengine.flow.choosing import OPTIONS, Option
 from flowengine.flow.diagnostics import Span
 from flowengine.flow.kinds import (
@@ -19,11 +21,22 @@ from flowengine.flow.kinds import (
     Text,
     by_shape,
 )
-from flowengine.flow.model import Branch, Flow, Named, Node, Prompt
-from flowengine.flow.node_type import LanguageHalf
+from flowengine.flow.model import Branch, Command, Flow, Named, Node, Prompt
 from flowengine.flow.prompting import PromptKind
 from flowengine.flow.source import Mapping, Value
 from flowengine.flow.wording import Named as NamedKind
+from flowengine.runtime import keys as keypad
+from flowengine.runtime.node import (
+    AsksNothing,
+    Context,
+    EventCame,
+    KeyTaken,
+    NodeEvent,
+    PromptOver,
+    Said,
+    TimerDue,
+)
+from flowengine.runtime.understanding import choose
 
 OUTCOMES = {"timeout": "The time is over."}
 _EVENT = NamedKind("must be the name of an event such as agent-free", NAME)
@@ -41,7 +54,7 @@ class WaitSpec:
     options: tuple[Option, ...] = ()
 
 
-class Wait(LanguageHalf):
+class Wait(AsksNothing):
     """Holds the line: for a time, until an event of the application, or until the caller chooses."""
 
     key = "wait"
@@ -58,7 +71,7 @@ queue:
       - {key: 1, goto: callback}
   goto: {agent_free: agent, timeout: nobody}
 """
-    events = ("nomatch", "error.stt")
+    events = ("error.stt",)
     known_outcomes = OUTCOMES
     fields = (
         Field("for", Duration(), "How long; without it, until an event or a choice."),
@@ -118,9 +131,94 @@ queue:
                     help="give the option another `name`",
                 )
 
+    def waits_for(self, spec: WaitSpec) -> tuple[str, ...]:
+        """Name the events that end it."""
+        return tuple(event.name for event in spec.events)
+
+    def cutting_keys(self, ctx: Context) -> str:
+        """Keys that begin a choice or give a command cut its words."""
+        return "".join(sorted({key[0] for key in self._choices(ctx)}))
+
+    def enter(self, ctx: Context) -> None:
+        """Speak; the time runs from the end of the words."""
+        ctx.speak()
+
+    def handle(self, event: NodeEvent, ctx: Context) -> None:
+        """Take the end of time, an event, a choice of the caller's, or the time for another word."""
+        spec: WaitSpec = ctx.node.spec
+        if isinstance(event, PromptOver) and not ctx.local.get("waiting"):
+            ctx.local["waiting"] = True
+            if spec.seconds is not None:
+                ctx.start_timer("wait", spec.seconds)
+            if spec.say:
+                ctx.start_timer("every", spec.every)
+        elif isinstance(event, EventCame):
+            ctx.done(event.name)
+        elif isinstance(event, KeyTaken):
+            self._key(event.key, ctx)
+        elif isinstance(event, Said):
+            self._said(event.text, ctx)
+        elif isinstance(event, TimerDue) and event.name == "wait":
+            ctx.done("timeout")
+        elif isinstance(event, TimerDue) and event.name == "every":
+            ctx.start_timer("every", spec.every)
+            ctx.say(spec.say)
+        elif isinstance(event, TimerDue):
+            self._settle(ctx.local.get("entry", ""), ctx)
+
+    def _choices(self, ctx: Context) -> dict[str, Any]:
+        scope = ctx.scope()
+        spec: WaitSpec = ctx.node.spec
+        here = [o for o in spec.options if o.condition is None or o.condition.holds(scope)]
+        return {**ctx.commands(), **{key: option for option in reversed(here) for key in option.keys}}
+
+    def _key(self, key: str, ctx: Context) -> None:
+        entry = ctx.local.get("entry", "") + key
+        found = keypad.match(entry, self._choices(ctx))
+        ctx.stop_timer("interdigit")
+        ctx.local["entry"] = entry
+        if found in (keypad.Match.PREFIX, keypad.Match.OPEN):
+            ctx.start_timer("interdigit", ctx.node.timeouts.interdigit)
+        else:
+            self._settle(entry, ctx)
+
+    def _settle(self, entry: str, ctx: Context) -> None:
+        choice = self._choices(ctx).get(entry)
+        ctx.local["entry"] = ""
+        if choice is None:
+            ctx.note("ignored", why="this node does not take it")
+        else:
+            self._take(choice, ctx)
+
+    def _said(self, text: str, ctx: Context) -> None:
+        scope = ctx.scope()
+        spec: WaitSpec = ctx.node.spec
+        here = [o for o in spec.options if o.condition is None or o.condition.holds(scope)]
+        things: list[Option | Command] = [*here, *ctx.awake()]
+        choice = choose(text, things, ctx.lang, ctx.flow.defaults.lang)
+        if choice is None:
+            ctx.note("ignored", why="nothing here is meant by it")
+        else:
+            self._take(choice, ctx)
+
+    def _take(self, choice: Option | Command, ctx: Context) -> None:
+        if isinstance(choice, Option):
+            ctx.assign(choice.set, choice.add)
+            ctx.done(choice.name)
+        else:
+            ctx.command(choice)
+
     def takes(self, spec: WaitSpec) -> tuple[str, ...]:
         """Give the keys of the options."""
         return choosing.key_sequences(spec.options)
+
+    def shows(self, spec: WaitSpec) -> str:
+        """Show how long."""
+        return f"up to {duration(spec.seconds)}" if spec.seconds is not None else ""
+
+    def labels(self, spec: WaitSpec) -> dict[str, str]:
+        """Give the keys and phrases of the options."""
+        return choosing.labels(spec.options)
 
 
 NODE = Wait()

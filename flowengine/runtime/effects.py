@@ -42,12 +42,16 @@ class Policy:
     """What may stop this prompt: ``keys`` are the keys that do, after ``after`` seconds of it.
 
     ``deaf`` is a key that does not until ``deaf_until`` (on the call's clock): an end key that comes a moment too late.
+    With ``speech`` the caller's words do too, ``words`` at least, of which those in ``ignore`` do not count.
     """
 
     keys: str
     after: float = 0.0
     deaf: str = ""
     deaf_until: float = 0.0
+    speech: bool = False
+    words: int = 0
+    ignore: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,85 @@ class StopPrompt:
     """Stop a prompt that a timer or an end has overtaken."""
 
     prompt: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunTool:
+    """Run a tool; ``ToolFinished`` follows. ``key`` is the same for every repetition of one run, and never again.
+
+    ``request`` is what an HTTP tool sends (`method`, `url`, `headers`, `query`, `body`), empty for others; ``args`` are
+    its arguments by name. ``keep`` lets it go on when the caller hangs up; ``timeout`` in seconds.
+    """
+
+    run: str
+    tool: str
+    kind: str
+    target: str
+    args: Mapping[str, Any]
+    request: Mapping[str, Any]
+    timeout: float
+    key: str
+    keep: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class CancelTool:
+    """Nobody waits for this run any more, and it is one that may be cut off."""
+
+    run: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Ask a model and speak what it answers while it comes; ``ReplyStarted`` and the rest follow.
+
+    ``system`` is its prompt, ``messages`` what was said, ``tools`` and ``exits`` what it may do (JSON Schema by name).
+    """
+
+    reply: str
+    node: str
+    model: str
+    temperature: float
+    system: str
+    messages: tuple[Mapping[str, Any], ...]
+    tools: tuple[Mapping[str, Any], ...]
+    exits: tuple[Mapping[str, Any], ...]
+    policy: Policy
+    voice: str = "default"
+    lang: str = "en-US"
+    rate: float = 1.0
+    realtime: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CancelReply:
+    """Stop asking, and what is being spoken of the answer; ``ReplyInterrupted`` does not follow."""
+
+    reply: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Record the caller after a beep; ``RecordingFinished`` follows. ``max`` and ``silence`` in seconds."""
+
+    recording: str
+    max: float
+    silence: float
+    beep: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StopRecording:
+    """End a recording now; ``RecordingFinished`` follows."""
+
+    recording: str
+
+
+@dataclass(frozen=True, slots=True)
+class PressKeys:
+    """Send key tones to the far end, `w` for half a second of silence; ``KeysSent`` follows."""
+
+    keys: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,4 +190,19 @@ class Note:
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
-Effect = PlayPrompt | StopPrompt | Transfer | HangUp | SaveSnapshot | EndCall | Note
+Effect = (
+    PlayPrompt
+    | StopPrompt
+    | RunTool
+    | CancelTool
+    | Ask
+    | CancelReply
+    | Record
+    | StopRecording
+    | PressKeys
+    | Transfer
+    | HangUp
+    | SaveSnapshot
+    | EndCall
+    | Note
+)

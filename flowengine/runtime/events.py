@@ -64,6 +64,116 @@ class DigitPressed:
 
 
 @dataclass(frozen=True, slots=True)
+class SpeechStarted:
+    """The caller began to speak, or something sounds as if."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class UtteranceEnded:
+    """The final transcript of what the caller said; empty where there were no words. ``began`` is when it began."""
+
+    at: float
+    text: str
+    began: float
+
+
+@dataclass(frozen=True, slots=True)
+class ToolFinished:
+    """A tool has answered, or has failed: ``error`` is empty, `timeout`, `http.404` or `error`."""
+
+    at: float
+    run: str
+    result: Any = None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyStarted:
+    """A model's answer has begun: its first word, tool or exit is there."""
+
+    at: float
+    reply: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyActed:
+    """A model wants a tool run, or to leave: ``act`` is `tool`, `exit` or `option`, ``id`` the model's name of it."""
+
+    at: float
+    reply: str
+    act: str
+    name: str
+    id: str
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyFinished:
+    """A model's answer is complete and its words were heard. ``seconds`` is how long they lasted."""
+
+    at: float
+    reply: str
+    text: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyInterrupted:
+    """The caller cut a model's answer: ``text`` is what was heard of it. What cut it comes next."""
+
+    at: float
+    reply: str
+    text: str
+    heard: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyFailed:
+    """The model failed; ``text`` is what was heard of its answer before."""
+
+    at: float
+    reply: str
+    kind: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingFinished:
+    """The caller's voice is in a file: its address, or an empty text where there was only silence."""
+
+    at: float
+    recording: str
+    address: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class KeysSent:
+    """The tones that were to be sent to the far end are sent."""
+
+    at: float
+    keys: str
+
+
+@dataclass(frozen=True, slots=True)
+class EventReceived:
+    """An application sent an event to the call."""
+
+    at: float
+    name: str
+    data: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class MachineAnswered:
+    """An answering machine picked up, and its beep (or two seconds of silence) has passed."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class TransferFinished:
     """The carrier told how the dialled party answered: `ended`, `busy`, `noanswer`, `declined` or `failed`."""
 
@@ -102,6 +212,18 @@ Event = (
     | PromptInterrupted
     | PromptFailed
     | DigitPressed
+    | SpeechStarted
+    | UtteranceEnded
+    | ToolFinished
+    | ReplyStarted
+    | ReplyActed
+    | ReplyFinished
+    | ReplyInterrupted
+    | ReplyFailed
+    | RecordingFinished
+    | KeysSent
+    | EventReceived
+    | MachineAnswered
     | TransferFinished
     | TimePassed
     | CallerHungUp
@@ -115,11 +237,23 @@ _RANKS: Mapping[type[Any], int] = {
     CallStarted: 1,
     StreamResumed: 1,
     TransferFinished: 1,
+    MachineAnswered: 1,
     PromptInterrupted: 2,
+    ReplyInterrupted: 2,
     DigitPressed: 2,
+    UtteranceEnded: 3,
+    SpeechStarted: 4,
+    EventReceived: 5,
+    ReplyStarted: 6,
+    ReplyActed: 6,
+    ReplyFailed: 6,
+    ToolFinished: 6,
+    RecordingFinished: 6,
+    KeysSent: 6,
     TimePassed: 7,
     PromptFinished: 8,
     PromptFailed: 8,
+    ReplyFinished: 8,
 }
 
 

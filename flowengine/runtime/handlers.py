@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from flowengine.flow.model import Catch, Handler
 
 # The caller's failures: they count, are answered with a sentence, and the node asks again.
 FAILURES = frozenset({"noinput", "nomatch", "invalid", "denied"})
 # After these a handler without `goto` says its words and the call ends: there is nothing to go on with.
-ENDING = frozenset({"toomany", "maxvisits", "timeout.call", "error.loop"})
+ENDING = frozenset({"toomany", "maxvisits", "maxturns", "timeout.call", "error.loop"})
 END_REASONS: Mapping[str, str] = {
     "timeout.node": "flow.timeout",
     "timeout.call": "flow.timeout",
@@ -34,14 +35,27 @@ def chain(event: str) -> tuple[str, ...]:
     return (*dict.fromkeys(names), "error")
 
 
-def find(places: Iterable[Mapping[str, Catch]], event: str, count: int) -> tuple[Handler | None, bool]:
+class Found(NamedTuple):
+    """A handler, or none; whether it is the one for exactly this count; in which place and at which depth it stands."""
+
+    handler: Handler | None = None
+    exact: bool = False
+    place: int = 0
+    depth: int = 0
+
+    def at(self, depth: int) -> Found:
+        """Give it with the depth of the run of a flow that its place belongs to."""
+        return self._replace(depth=depth)
+
+
+def find(places: Iterable[Mapping[str, Catch]], event: str, count: int) -> Found:
     """Find an event's handler, from the innermost place outwards, at each place the most specific name first.
 
-    ``count`` says how often the event has happened; the second value whether the handler is the one for exactly that.
+    ``count`` says how often the event has happened.
     """
-    for catches in places:
+    for place, catches in enumerate(places):
         for name in chain(event):
             if name in catches:
                 handlers = catches[name].handlers
-                return handlers[min(count, len(handlers)) - 1], count <= len(handlers)
-    return None, False
+                return Found(handlers[min(count, len(handlers)) - 1], count <= len(handlers), place)
+    return Found()

@@ -18,14 +18,14 @@ from flowengine.flow.values import UnfitValueError
 from flowengine.runtime import effects as wish
 from flowengine.runtime import events as fact
 from flowengine.runtime import keys as keypad
-from flowengine.runtime.journey import Journey
-from flowengine.runtime.node import KeyTaken, PromptOver, TimerDue, Transferred
+from flowengine.runtime.dialogue import Dialogue
+from flowengine.runtime.node import EventCame, KeyTaken, PromptOver, Said, TimerDue, Transferred
 from flowengine.runtime.program import Program
 from flowengine.runtime.prompts import sentence
-from flowengine.runtime.state import ENDED, TALKING, TRANSFERRING, State
+from flowengine.runtime.state import ENDED, TALKING, TRANSFERRING, Frame, State
 
 
-class Interpreter(Journey):
+class Interpreter(Dialogue):
     """One call's run through a flow. Node types see it as their ``Context``."""
 
     def handle(self, event: fact.Event) -> list[wish.Effect]:
@@ -75,33 +75,29 @@ class Interpreter(Journey):
             raise Bug("a call starts once")
         variables = {v.name: v.default for v in self.flow.vars.values()}
         call = {**event.call, "started": event.started, "ended": None, "lang": self.flow.defaults.lang}
-        self._state = State(
-            call, dict(event.args), variables, event.started, event.seed, self.flow.name, self.flow.revision
-        )
+        frame = Frame(self.flow.name, self.flow.revision, dict(event.args), variables)
+        self._state = State(call, event.started, event.seed, [frame])
 
     def _take(self, event: fact.Event) -> None:
         state = self.state
         if isinstance(event, fact.CallStarted):
             self.start_timer("call", self.flow.defaults.timeouts.call)
             self._go(self.flow.start)
-        elif isinstance(event, fact.DigitPressed):
-            self._digit(event.digit)
         elif isinstance(event, fact.PromptFinished | fact.PromptInterrupted | fact.PromptFailed):
             if event.prompt != state.prompt:
                 self.note("stale", prompt=event.prompt)
             else:
                 self._prompt_over(event)
-        elif isinstance(event, fact.TimePassed):
-            self._time_passed()
-        elif isinstance(event, fact.TransferFinished):
-            self._transferred(event.outcome)
-        elif isinstance(event, fact.StreamResumed):
-            self._resumed()
-        elif isinstance(event, fact.CallerHungUp):
-            if event.dropped:
-                self.note("carrier_dropped")
-            self._end(event.reason, hung_up=True)
-        elif event.reason == "engine.drained" and state.phase == TALKING:
+        elif not self._reply_event(event):
+            _TAKEN[type(event)](self, event)
+
+    def _hung_up(self, event: fact.CallerHungUp) -> None:
+        if event.dropped:
+            self.note("carrier_dropped")
+        self._end(event.reason, hung_up=True)
+
+    def _stopped(self, event: fact.CallStopped) -> None:
+        if event.reason == "engine.drained" and self.state.phase == TALKING:
             self._dismiss(event.reason)
         else:
             self._end(event.reason, hung_up=False)
@@ -116,10 +112,7 @@ class Interpreter(Journey):
 
     def _prompt_over(self, event: fact.PromptFinished | fact.PromptInterrupted | fact.PromptFailed) -> None:
         state = self.state
-        seconds = event.seconds if isinstance(event, fact.PromptFinished) else event.heard
-        state.played += seconds
-        if state.played >= 1.0:
-            state.hops, state.played = 0, 0.0
+        self._played(event.seconds if isinstance(event, fact.PromptFinished) else event.heard)
         state.prompt = ""
         if isinstance(event, fact.PromptInterrupted):
             # The key that did it comes next, and is taken before what would have followed the prompt.
@@ -136,16 +129,24 @@ class Interpreter(Journey):
     def _follow(self, *, cut: bool = False) -> None:
         """Do what follows the prompt that is over."""
         then, self.state.then = self.state.then, []
-        what = then[0] if then else "listen"
+        what, handling = then[0] if then else "listen", self.state.handling
         if what != "node" or not (self.state.handling or "").startswith("error"):
             self.state.handling = None
         if what == "listen":
             self.listen()
+        elif what == "ask":
+            self.ask(self._type.question(self))
+        elif what == "tool":
+            self.state.handling = handling
+            self._handler_runs_tool()
+        elif what == "nothing":
+            return
         elif what == "node":
             # After an error's handler still under it: to go on with what failed and fail again would go round for ever.
             self._type.handle(PromptOver(cut), self)
             self.state.handling = None
         elif what == "goto":
+            self._unwind(then[2])
             self._go(then[1], digression=True)
         elif what == "hang_up":
             self._hang_up(then[1])
@@ -161,11 +162,14 @@ class Interpreter(Journey):
         del state.timers[name]
         if len(due) > 1:
             self._next = self._time_passed
-        if name == "node":
-            self._raise("timeout.node")
-        elif name == "call":
-            self._raise("timeout.call")
-        else:
+        if name in ("node", "call"):
+            self._raise(f"timeout.{name}")
+        elif name == "model":
+            self._model_timer()
+        elif not self._errand_timer(name):
+            if name in ("noinput", "patience"):
+                self.stop_waiting()
+                name = "noinput"
             self._type.handle(TimerDue(name), self)
 
     def _transferred(self, outcome: str) -> None:
@@ -184,6 +188,11 @@ class Interpreter(Journey):
         if state.phase == TALKING:
             self._turn.take("leave")
             resume = self.node.resume
+            if any(not self._tool_of(entry).safe for entry in self.errands.values()):
+                # It may have been carried out: to run it again could do it twice.
+                self._drop_errands()
+                self._raise("error.tool")
+                return
             self._go(resume.node if resume else "again")
 
     def _digit(self, key: str) -> None:
@@ -195,11 +204,11 @@ class Interpreter(Journey):
         if state.swallow and key == state.swallow[0] and state.at <= state.swallow[1]:
             self.note("swallowed")
             return
-        state.hops, state.played, state.swallow = 0, 0.0, None
-        state.without_input.clear()
-        self.stop_timer("noinput")
+        state.swallow = None
+        state.heard_input()
+        self.stop_waiting()
         then = list(state.then)
-        own_question = not then or then[0] == "listen"
+        own_question = not then or then[0] in ("listen", "reply", "nothing")
         if state.prompt and not cut and key in state.prompt_keys and not self.node.barge_in.after:
             # The key was pressed before the shell had this prompt: it cuts it all the same.
             self._stop_prompt()
@@ -214,6 +223,69 @@ class Interpreter(Journey):
             self.note("ignored", why="this node does not take it")
         else:
             self._keep(key)
+
+    def _speech_started(self) -> None:
+        """Somebody may be speaking: silence is not counted until there are words, or none."""
+        state = self.state
+        due = state.timers.get("noinput")
+        if state.phase == TALKING and due is not None:
+            state.silence = due - state.at
+            self.stop_timer("noinput")
+
+    def _utterance(self, text: str) -> None:
+        """The caller has said something, or it was a noise."""
+        state = self.state
+        left, state.silence = state.silence, None
+        cut, state.cut = state.cut, False
+        if state.phase != TALKING:
+            self.note("ignored", why="transfer")
+            return
+        if not text.strip():
+            if left is not None:
+                self.start_timer("noinput", left)
+            return
+        then = list(state.then)
+        thinking = ".r" in state.prompt
+        if state.prompt and not cut and not thinking:
+            # Words over a prompt that nothing may cut are no answer: an echo or a "hello?" (case 6).
+            self.note("ignored", why="the prompt can not be cut by speech")
+            if left is not None:
+                self.start_timer("noinput", left)
+            return
+        state.heard_input()
+        self.stop_waiting()
+        if thinking:
+            # The caller goes on before the answer has begun: it is asked for again, with all of it (case 20).
+            self._stop_prompt()
+        if cut and then and then[0] not in ("listen", "reply", "nothing"):
+            state.said = (text, state.at)
+            self._follow(cut=True)
+            return
+        state.then = []
+        self._type.handle(Said(text), self)
+
+    def _application(self, name: str, data: Any) -> None:
+        """An application's event: the node may wait for it, else a handler does something, or nothing."""
+        state = self.state
+        if state.phase != TALKING:
+            self.note("ignored", why="transfer")
+            return
+        state.heard_input()
+        if name in self._type.waits_for(self.node.spec):
+            state.result = data
+            self._type.handle(EventCame(name), self)
+        elif self._handler(f"event.{name}", 1).handler:
+            state.result = data
+            self._raise(f"event.{name}")
+        else:
+            self.note("ignored", why="nothing waits for this event")
+
+    def _machine(self) -> None:
+        """An answering machine: its handler speaks after the beep, without one the call ends without a word."""
+        if self._handler("machine", 1).handler is None:
+            self._hang_up("flow.hangup")
+        else:
+            self._raise("machine")
 
     def _deliver(self, key: str) -> None:
         """Give the node a key; what was kept before it comes first."""
@@ -242,3 +314,21 @@ class Interpreter(Journey):
         except UnfitValueError as error:
             self.note("error", event="error.type", reason=str(error))
             self._raise("error.type")
+
+
+# What is done about each fact that needs nothing to be known before.
+_TAKEN: Mapping[type[Any], Callable[[Interpreter, Any], None]] = {
+    fact.DigitPressed: lambda it, event: it._digit(event.digit),
+    fact.SpeechStarted: lambda it, event: it._speech_started(),
+    fact.UtteranceEnded: lambda it, event: it._utterance(event.text),
+    fact.ToolFinished: lambda it, event: it._tool_finished(event.run, event.result, event.error),
+    fact.RecordingFinished: lambda it, event: it._recorded(event),
+    fact.KeysSent: lambda it, event: it._sent(),
+    fact.EventReceived: lambda it, event: it._application(event.name, event.data),
+    fact.MachineAnswered: lambda it, event: it._machine(),
+    fact.TimePassed: lambda it, event: it._time_passed(),
+    fact.TransferFinished: lambda it, event: it._transferred(event.outcome),
+    fact.StreamResumed: lambda it, event: it._resumed(),
+    fact.CallerHungUp: lambda it, event: it._hung_up(event),
+    fact.CallStopped: lambda it, event: it._stopped(event),
+}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from flowengine.flow.diagnostics import Span
-from flowengine.flow.model import Assignment, Command, Flow, Node, NodeType, Prompt
+from flowengine.flow.model import Assignment, Command, Flow, Node, NodeType, Prompt, ToolRun
 from flowengine.flow.node_type import LanguageHalf
 
 
@@ -39,7 +39,88 @@ class Transferred:
     outcome: str
 
 
-NodeEvent = KeyTaken | TimerDue | PromptOver | Transferred
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the caller said, as a final transcript."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolDone:
+    """The tool that this node ran has answered with ``result``."""
+
+    run: str
+    result: Any
+
+
+@dataclass(frozen=True, slots=True)
+class ToolFailed:
+    """A tool that a model asked for has failed for good: ``error`` is `timeout`, `http.404` or `error`."""
+
+    run: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class EventCame:
+    """An event of the application that this node waits for; its data is `result`."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The recording that this node asked for: its address, empty where the caller said nothing."""
+
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The keys that this node sent are sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replied:
+    """The model's answer that this node asked for is complete and heard, or was ``cut`` by the caller."""
+
+    text: str
+    cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Acted:
+    """The model wants something: ``act`` is `tool`, `exit` or `option`."""
+
+    act: str
+    name: str
+    id: str
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyBroke:
+    """The model failed; ``text`` is what was heard of its answer before."""
+
+    text: str
+
+
+NodeEvent = (
+    KeyTaken
+    | TimerDue
+    | PromptOver
+    | Transferred
+    | Said
+    | ToolDone
+    | ToolFailed
+    | EventCame
+    | Recorded
+    | Sent
+    | Replied
+    | Acted
+    | ReplyBroke
+)
 
 
 class Context(Protocol):
@@ -114,14 +195,90 @@ class Context(Protocol):
     def go_back(self) -> None:
         """Return to the node that led here."""
 
+    @property
+    def lang(self) -> str:
+        """The language in force."""
+
+    @property
+    def flow(self) -> Flow:
+        """The flow that runs."""
+
+    def awake(self) -> Sequence[Command]:
+        """Give the global commands that are awake here, those of this flow first."""
+
+    def say(self, prompt: Prompt | None) -> None:
+        """Play words while the node goes on."""
+
+    def raise_event(self, event: str) -> None:
+        """Raise an event that is no failure of the caller's."""
+
+    def run_tool(self, run: ToolRun, values: Mapping[str, Any] | None = None) -> str:
+        """Run a tool; ``ToolDone`` follows, or ``ToolFailed``, or the event of its failure. Gives the run's id."""
+
+    def cancel_tool(self, run: str) -> bool:
+        """Cut a run off where its tool allows that."""
+
+    @property
+    def errands(self) -> Mapping[str, Any]:
+        """The runs of tools that this node waits for."""
+
+    def run_flow(self, name: str, values: Mapping[str, Any]) -> None:
+        """Run another flow; its outcome ends the node."""
+
+    def return_flow(self, outcome: str, value: Any) -> None:
+        """Go back to the flow that runs this one."""
+
+    def record(self, most: float, silence: float, *, beep: bool) -> None:
+        """Record the caller; ``Recorded`` follows."""
+
+    def stop_recording(self) -> None:
+        """End the recording now."""
+
+    def press_keys(self, keys: str) -> None:
+        """Send tones; ``Sent`` follows."""
+
+    def ask_model(
+        self,
+        system: str,
+        messages: Iterable[Mapping[str, Any]],
+        *,
+        tools: Iterable[Mapping[str, Any]] = (),
+        exits: Iterable[Mapping[str, Any]] = (),
+        temperature: float | None = None,
+        keys: str = "",
+        realtime: bool = False,
+    ) -> None:
+        """Ask a model; ``Acted``, and then ``Replied`` or ``ReplyBroke`` follow."""
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """What was said in this call, for models."""
+
+    def remember(self, **message: Any) -> None:
+        """Add a message to the history."""
+
+    def await_input(self) -> None:
+        """Start the no-input timer again."""
+
     def note(self, what: str, **data: Any) -> None:
         """Explain something in the trace."""
 
 
 class RunningNode(NodeType, Protocol):
-    """A node type with both halves. ``keeps_keys`` says whether keys pressed here are kept for the next node."""
+    """A node type with both halves.
+
+    ``keeps_keys`` says whether keys pressed here are kept for the next node, ``answers_failures`` whether it is told of
+    a failed tool (``ToolFailed``) instead of the flow (`error.tool`).
+    """
 
     keeps_keys: bool
+    answers_failures: bool
+
+    def own_words(self, event: str) -> str:
+        """Name the engine's sentence that is said at an event in the place of its usual one; empty for the usual."""
+
+    def waits_for(self, spec: Any) -> tuple[str, ...]:
+        """Name the application's events that end this node."""
 
     def not_yet(self, node: Node, flow: Flow) -> tuple[str, Span] | None:
         """Say what of a node this version does not run, and where it is written; None where it runs all of it."""
@@ -143,7 +300,18 @@ class RunningNode(NodeType, Protocol):
 
 
 class RunningHalf:
-    """A running half that runs all of its language half."""
+    """What most running halves say of themselves; a type overrides what is different in it."""
+
+    keeps_keys = False
+    answers_failures = False
+
+    def own_words(self, event: str) -> str:
+        """Say what the engine says of every node."""
+        return ""
+
+    def waits_for(self, spec: Any) -> tuple[str, ...]:
+        """Wait for no event of an application."""
+        return ()
 
     def not_yet(self, node: Node, flow: Flow) -> tuple[str, Span] | None:
         """Run everything."""

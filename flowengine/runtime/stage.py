@@ -7,14 +7,15 @@ answers failures, ``Interpreter`` takes facts.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, cast
 
 from flowengine.errors import Bug
-from flowengine.flow.model import Assignment, Node, Prompt
+from flowengine.flow.model import Assignment, Flow, Node, Prompt
 from flowengine.runtime import effects as wish
 from flowengine.runtime import keys as keypad
-from flowengine.runtime.node import Context, KeyTaken, RunningNode
+from flowengine.runtime.node import Context, KeyTaken, RunningNode, Said
 from flowengine.runtime.program import Program
 from flowengine.runtime.prompts import Manner, Renderer
 from flowengine.runtime.state import ENDED, TRANSFERRING, State
@@ -26,9 +27,11 @@ class Stage(ABC):
     """Plays, listens, and keeps what was typed ahead."""
 
     def __init__(self, program: Program, env: Mapping[str, str], state: State | None = None) -> None:
-        self.program = program
         self.env = env
-        self.flow = program.flow
+        # One program for each run of a flow: the state knows them by name.
+        self._programs = [program]
+        for frame in state.frames[1:] if state else ():
+            self._programs.append(self._programs[-1].subflow(frame.flow))
         self._state = state
         self._turn = Turn(state.turn if state else IDLE)
         self._effects: list[wish.Effect] = []
@@ -42,6 +45,26 @@ class Stage(ABC):
     def _context(self) -> Context:
         # The whole interpreter is the node types' context; this layer is a part of it.
         return cast(Context, self)
+
+    @property
+    def program(self) -> Program:
+        """The flow that runs."""
+        return self._programs[self._state.depth if self._state else 0]
+
+    @property
+    def flow(self) -> Flow:
+        """The flow that runs."""
+        return self.program.flow
+
+    @contextmanager
+    def _looking_at(self, depth: int) -> Iterator[None]:
+        """See the variables and nodes of another run of a flow for a moment."""
+        state = self.state
+        before, state.depth = state.depth, depth
+        try:
+            yield
+        finally:
+            state.depth = before
 
     @property
     def variables(self) -> Variables:
@@ -109,22 +132,46 @@ class Stage(ABC):
     def speak(self, *, cuttable: bool = True) -> None:
         """Play the node's `say`; ``PromptOver`` follows."""
         parts = self._renderer().prompt(self.node.say)
-        self._play(parts, ["node"], keypad.ALL if cuttable and self.node.barge_in.keys else "")
+        barge_in = self.node.barge_in
+        keys = keypad.ALL if cuttable and barge_in.keys else ""
+        self._play(parts, ["node"], keys, speech=cuttable and barge_in.speech and self._type.keeps_keys)
+
+    def say(self, prompt: Prompt | None) -> None:
+        """Play words of the node's own while it goes on; nothing follows them."""
+        keys = self._type.cutting_keys(self._context) if self.node.barge_in.keys else ""
+        self._play(self._renderer().prompt(prompt), ["nothing"], keys)
 
     def ask(self, question: Prompt | None, lead: Iterable[wish.Part] = ()) -> None:
         """Play a question and listen."""
         parts = [*lead, *self._renderer().prompt(question)]
-        self._play(parts, ["listen"], self._type.cutting_keys(self._context) if self.node.barge_in.keys else "")
+        keys = self._type.cutting_keys(self._context) if self.node.barge_in.keys else ""
+        self._play(parts, ["listen"], keys, speech=self.node.barge_in.speech)
 
     def listen(self) -> None:
-        """Wait for input: keys that were kept come first, else the no-input timer starts."""
+        """Wait for input: what was kept comes first, else the no-input timer starts."""
         self._turn.take("listen")
         key = self.kept_key()
-        if key is None:
-            self.start_timer("noinput", self.node.timeouts.noinput)
+        if key is not None:
+            self._type.handle(KeyTaken(key), self._context)
+            self._more_kept()
             return
-        self._type.handle(KeyTaken(key), self._context)
-        self._more_kept()
+        said, self.state.said = self.state.said, None
+        if said and self.state.at - said[1] <= keypad.MAX_AGE:
+            self._type.handle(Said(said[0]), self._context)
+            return
+        self.await_input()
+
+    def await_input(self) -> None:
+        """Start the no-input timer, and the one that noise without words can not hold off."""
+        noinput = self.node.timeouts.noinput
+        self.start_timer("noinput", noinput)
+        self.start_timer("patience", 3 * noinput)
+
+    def stop_waiting(self) -> None:
+        """The caller did something: no silence is counted."""
+        self.state.silence = None
+        self.stop_timer("noinput")
+        self.stop_timer("patience")
 
     def kept_key(self) -> str | None:
         """Take the oldest key that was typed ahead (and is not too old)."""
@@ -149,7 +196,13 @@ class Stage(ABC):
             self.stop_timer("noinput")
             self._type.handle(KeyTaken(key), self._context)
 
-    def _play(self, parts: list[wish.Part], then: list[Any], keys: str) -> None:
+    def _policy(self, keys: str, *, speech: bool) -> wish.Policy:
+        """Give what may cut the words of this node."""
+        barge_in = self.node.barge_in
+        deaf = self.state.swallow or ("", 0.0)
+        return wish.Policy(keys, barge_in.after, deaf[0], deaf[1], speech, barge_in.words, barge_in.ignore)
+
+    def _play(self, parts: list[wish.Part], then: list[Any], keys: str, *, speech: bool = False) -> None:
         state = self.state
         self._stop_prompt()
         state.then = then
@@ -157,19 +210,25 @@ class Stage(ABC):
             # A prompt without audio counts as played at once (case 4).
             self._next = self._follow
             return
-        prompt = f"e{state.epoch}.p{state.next_id}"
-        state.next_id += 1
+        prompt = self._id("p")
         state.prompt, state.prompt_keys = prompt, keys
-        self.stop_timer("noinput")
+        self.stop_waiting()
         self._turn.take("play")
-        deaf = state.swallow or ("", 0.0)
-        policy = wish.Policy(keys, self.node.barge_in.after, deaf[0], deaf[1])
+        policy = self._policy(keys, speech=speech)
         self._effects.append(wish.PlayPrompt(prompt, self.node.name, tuple(parts), policy))
+
+    def _id(self, kind: str) -> str:
+        """Give an id that never comes again in the call: of a prompt, a reply, a run of a tool, a recording."""
+        state = self.state
+        made = f"e{state.epoch}.{kind}{state.next_id}"
+        state.next_id += 1
+        return made
 
     def _stop_prompt(self) -> None:
         state = self.state
         if state.prompt:
-            self._effects.append(wish.StopPrompt(state.prompt))
+            reply = ".r" in state.prompt
+            self._effects.append(wish.CancelReply(state.prompt) if reply else wish.StopPrompt(state.prompt))
             state.prompt = ""
             self._turn.take("cut")
         state.then, state.cut = [], False

@@ -36,9 +36,9 @@ class Variables:
         """Give the names that templates and conditions read; values are written in ``lang``, else the call's."""
         state, visit = self._state, self._state.visit
         node = {
-            "visits": state.visits.get(visit.node, 0),
+            "visits": state.frame.visits.get(visit.node, 0),
             "failures": visit.failures,
-            "turns": 0,
+            "turns": visit.turns,
             "event": visit.event,
         }
         defaults = self._flow.defaults
@@ -75,12 +75,12 @@ class Variables:
     def assign(self, set_: Iterable[Assignment], add: Iterable[Assignment]) -> None:
         """Run assignments in order; raises ``EvaluationError`` and ``UnfitValueError``."""
         for one in set_:
-            self._write(one.name, _value(one.value, self.scope()))
+            self._write(one.name, value_of(one.value, self.scope()))
         for one in add:
             self._write(one.name, self._added(one))
 
     def _added(self, one: Assignment) -> Any:
-        value = _value(one.value, self.scope())
+        value = value_of(one.value, self.scope())
         current: Any = self.scope()
         for part in one.name.split("."):
             current = current.get(part)
@@ -120,11 +120,12 @@ def language(value: Any) -> str:
     return value
 
 
-def _value(value: Any, scope: Mapping[str, Any]) -> Any:
+def value_of(value: Any, scope: Mapping[str, Any]) -> Any:
+    """Give a value of the model as it is now: its templates rendered, in maps and lists, too."""
     if isinstance(value, Template):
         return value.value(scope)
     if isinstance(value, Mapping):
-        return {key: _value(inner, scope) for key, inner in value.items()}
+        return {key: value_of(inner, scope) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_value(inner, scope) for inner in value]
+        return [value_of(inner, scope) for inner in value]
     return value

@@ -153,7 +153,7 @@ class _Footprints:
 
     def _handled(self, event: str, count: int) -> None:
         catches = (self.coverage.flow.nodes[self.node].catch, self.coverage.flow.catch)
-        handler, _ = find(catches, event, count)
+        handler = find(catches, event, count).handler
         if handler:
             self.coverage.reach_handler(handler)
 

@@ -17,7 +17,7 @@ from flowengine.runtime.program import Program
 
 CHARACTER = 0.06
 # Timers that wait for the caller, or for what must not happen; every other one runs out by itself.
-PATIENT = frozenset({"noinput", "node", "call"})
+PATIENT = frozenset({"noinput", "patience", "node", "call"})
 
 Watcher = Callable[[fact.Event, Sequence[wish.Effect]], None]
 

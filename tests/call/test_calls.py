@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import random
 import re
@@ -134,7 +135,7 @@ def test_what_an_older_stream_still_does_is_fenced_off(world: Any, carrier: str,
         call = (await world.store.find_call(carrier, caller.call_id)).state
         during = len(await world.store.records())
         await press(caller, second, "22")
-        kept = (await world.store.find_call(carrier, caller.call_id)).snapshot["visit"]["node"]
+        kept = (await world.store.find_call(carrier, caller.call_id)).snapshot["frames"][0]["visit"]["node"]
         await second.close(1000)
         await let_pass(8.0)
         return call, during, kept, await world.store.records(), one.engine.counts["stream.superseded"]
@@ -179,8 +180,8 @@ def test_a_call_left_between_a_transfer_and_its_note_goes_on_as_failed(world: An
         first.abort()
         await let_pass(0.1)
         known = await world.store.find_call(carrier, caller.call_id)
-        left = {**known.snapshot, "phase": "transferring"}
-        left["visit"] = {**left["visit"], "node": "person"}
+        left = copy.deepcopy({**known.snapshot, "phase": "transferring"})
+        left["frames"][0]["visit"]["node"] = "person"
         await world.store.change_call(known.id, when={"dropped"}, snapshot=left)
         second = await two.stream(caller, await two.post(caller, go_on(answer)))
         await second.close(1000)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import xml.etree.ElementTree as ET  # our own output
 from collections import Counter
@@ -8,6 +9,8 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
 
 from flowengine import plugins
 from flowengine.flow.draw import Form, draw
@@ -153,7 +156,9 @@ def test_parallel_ways_are_one_line_and_loops_stay() -> None:
 
 def test_ways_from_everywhere_are_a_box_and_not_lines() -> None:
     flow = flow_of(FRONT_DESK.read_text())
-    assert json.loads(draw(flow, "json"))["everywhere"] == [{"target": "agent", "labels": ["key *", "toomany"]}]
+    assert json.loads(draw(flow, "json"))["everywhere"] == [
+        {"target": "agent", "do": "", "labels": ["key *", "toomany"]}
+    ]
     assert "key *, toomany → agent" in draw(flow, "svg")
     assert "key *, toomany → agent" in draw(flow, "dot")
     assert "key #42;, toomany → agent" in draw(flow, "mermaid")
@@ -164,8 +169,89 @@ def test_authors_words_never_become_the_drawings_language() -> None:
     root = tree(flow)
     assert '"<&" in call.id' in "".join(root.itertext())
     assert "<b>" not in draw(flow, "svg")
+    readable(flow)
+
+
+def readable(flow: Flow) -> None:
+    """Hold the quotes and escapes of Mermaid and DOT against their rules."""
     for line in draw(flow, "mermaid").splitlines():
         assert re.fullmatch(r'[^"]*("[^"<&\\`]*(<br/>[^"<&\\`]*)*"[^"]*)?', line), line
     for line in draw(flow, "dot").splitlines():
         assert len(re.findall(r'(?<!\\)(?:\\\\)*"', line)) % 2 == 0, line
     json.loads(draw(flow, "json"))
+
+
+GOLDEN = Path(__file__).parent / "pictures"
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_small_flow_in_every_form(form: Form) -> None:
+    loaded = load("small.yaml", (GOLDEN / "small.yaml").read_bytes(), plugins.node_types())
+    assert loaded.flow is not None, loaded.diagnostics
+    text, golden = draw(loaded.flow, form), GOLDEN / f"small.{form}"
+    if os.environ.get("FLOWENGINE_UPDATE_GOLDEN"):
+        golden.write_text(text, encoding="utf-8")
+    assert text == golden.read_text(encoding="utf-8")
+
+
+WORDS = st.text(
+    st.characters(codec="utf-8", exclude_categories=("Cs", "Cc", "Cf", "Co", "Cn", "Zl", "Zp")), max_size=40
+)
+NAMES = ("graph", "end_", "class", "subgraph", "n0", "node", "a-b", "start", "strict", "default")
+
+
+@st.composite
+def texts_of_flows(given_: st.DrawFn) -> str:
+    """Write a flow of any nodes that lead anywhere."""
+    names = given_(st.lists(st.sampled_from(NAMES), min_size=1, unique=True))
+    target = st.sampled_from((*names, "again", "back", "end"))
+
+    def cases() -> list[dict[str, str]]:
+        return [{"if": "n > 1", "goto": given_(target)}, {"else": given_(target)}]
+
+    def handlers() -> dict[str, object]:
+        return {"error": [{"say": "x"}, {"goto": given_(target)}], "noinput": {"goto": given_(target)}}
+
+    def node() -> dict[str, object]:
+        say = json.dumps(given_(WORDS)).replace("{", "(").replace("}", ")")
+        common = {"say": json.loads(say) or "x", "goto": given_(st.one_of(target, st.builds(cases)))}
+        ways = [{"key": key, "goto": given_(target)} for key in range(given_(st.integers(1, 4)))]
+        kinds: dict[str, object] = {
+            "step": {},
+            "menu": {"menu": [*ways, {"key": 9, "name": "other"}], "catch": handlers()},
+            "collect": {"collect": {"into": "n", "optional": True}, "catch": handlers(), "resume": given_(target)},
+            "chat": {"chat": {"prompt": "x", "exits": {"done": {"when": "x"}}}, "catch": handlers()},
+            "tool": {"tool": "t"},
+            "subflow": {"subflow": "other"},
+            "transfer": {"transfer": "+15550100"},
+            "wait": {"wait": {"for": "5s", "options": ways}},
+            "press": {"press": "1w"},
+            "return": {"return": "done", "goto": None},
+            "hangup": {"hangup": None, "goto": None},
+        }
+        chosen = {**common, **dict(kinds[given_(st.sampled_from(sorted(kinds)))])}  # type: ignore[call-overload]
+        return {key: value for key, value in chosen.items() if value is not None or key == "hangup"}
+
+    document = {
+        "flow": "any",
+        "version": 1,
+        "about": given_(WORDS) or "x",
+        "vars": {"n": {"type": "int", "default": 0}},
+        "tools": {"t": {"python": "x:y"}},
+        "always": [{"key": "star", "goto": given_(st.sampled_from(names))}, {"key": "hash", "do": "repeat"}],
+        "nodes": {name: node() for name in names},
+    }
+    return json.dumps(document, ensure_ascii=False, indent=1)
+
+
+@given(texts_of_flows())
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_every_flow_that_loads_is_drawn_in_every_form(text: str) -> None:
+    flow = load("any.yaml", text, plugins.node_types()).flow
+    assume(flow is not None)
+    assert flow is not None
+    value = json.loads(draw(flow, "json"))
+    assert [node["name"] for node in value["nodes"]] == list(flow.nodes)
+    drawn = Counter((group.get("data-source"), group.get("data-target")) for group in groups(tree(flow), "link"))
+    assert set(drawn) == {(way["source"], way["target"]) for way in value["transitions"]}
+    readable(flow)

@@ -108,7 +108,7 @@ def test_the_edges_are_what_can_be_drawn() -> None:
     loaded = flow()
     assert [(e.target, e.label, e.kind) for e in node_edges(loaded.nodes["main"])] == [
         ("branch", "key 1", "option"),
-        ("bye", "", "goto"),
+        ("bye", "key 2", "goto"),
         ("bye", "noinput", "event"),
     ]
     assert [(e.target, e.label) for e in node_edges(loaded.nodes["branch"])] == [
@@ -117,3 +117,58 @@ def test_the_edges_are_what_can_be_drawn() -> None:
         ("again", "else"),
     ]
     assert [(e.source, e.target, e.kind) for e in flow_edges(loaded)] == [("", "bye", "command"), ("", "bye", "event")]
+
+
+WORDS = """
+flow: words
+version: 1
+vars: {account: {type: digits}}
+always:
+  - {key: [star, 9], hear: [agent, human], name: agent, goto: desk}
+  - {hear: [louder], do: louder}
+  - {when: the caller is lost, name: lost, goto: ask}
+catch:
+  noinput: [{say: Hello.}, {say: Bye., goto: desk}]
+  nomatch: {say: Pardon.}
+nodes:
+  ask:
+    say: Your number.
+    collect: {into: account, optional: true}
+    catch: {invalid: [{goto: again}, {say: No.}, {goto: desk}]}
+    goto: [{if: account, goto: chat}, {else: ask}]
+  chat:
+    chat:
+      prompt: Help.
+      exits: {done: {when: all is said}, human: {when: they ask for one, key: "*", if: account is set, goto: desk}}
+    goto: desk
+  desk:
+    say: One moment.
+    transfer: "+15550100"
+    goto: {ended: end, else: wait}
+  wait:
+    wait: {for: 1m, events: [free], options: [{key: 1, name: leave}, {hear: [stay], goto: again}]}
+    goto: {free: desk, timeout: desk, else: end}
+"""
+
+
+def test_labels_say_what_takes_each_way() -> None:
+    loaded = load("words", WORDS, node_types())
+    assert loaded.flow is not None, loaded.diagnostics
+    found = {name: [(e.target, e.label) for e in node_edges(node)] for name, node in loaded.flow.nodes.items()}
+    assert found == {
+        # The outcome does not matter here, so it is not said.
+        "ask": [
+            *[("chat", "if account"), ("ask", "else")] * 2,
+            ("again", "invalid 1×"),
+            ("desk", "invalid 3×"),
+        ],
+        "chat": [("desk", "human (key *) if account is set"), ("desk", "done")],
+        "desk": [("end", "ended"), *[("wait", "else")] * 4],
+        "wait": [("again", "“stay”"), ("desk", "timeout"), ("desk", "free"), ("end", "key 1")],
+    }
+    assert [(e.target, e.outcome, e.label) for e in flow_edges(loaded.flow)] == [
+        ("desk", "agent", "key * or 9, “agent”"),
+        ("", "louder", "“louder”"),
+        ("ask", "lost", "the caller is lost"),
+        ("desk", "noinput", "noinput 2×"),
+    ]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowengine.flow.layout import Rect, Shape, Tie, arrange, ranks
+from flowengine.flow.layout import Rect, Shape, Tie, arrange
 
 Graph = tuple[list[Shape], list[Tie]]
 
@@ -20,7 +20,9 @@ def graphs(draw: st.DrawFn) -> Graph:
     names = [shape.name for shape in shapes]
     ends = st.tuples(st.sampled_from(names), st.sampled_from(names)).filter(lambda pair: pair[0] != pair[1])
     pairs = draw(st.lists(ends, max_size=30)) if len(names) > 1 else []
-    return shapes, [Tie(*pair, *draw(st.sampled_from(((0.0, 0.0), (90.0, 18.0), (40.0, 46.0))))) for pair in pairs]
+    ties = [Tie(*pair, *draw(st.sampled_from(((0.0, 0.0), (90.0, 18.0), (40.0, 46.0))))) for pair in pairs]
+    posts = draw(st.lists(st.sampled_from(names), max_size=8))
+    return shapes, [*ties, *(Tie(name, "", 70.0, 34.0) for name in posts)]
 
 
 _COUNT = st.integers(1, 14)
@@ -43,11 +45,12 @@ def test_nothing_lies_on_anything(graph: Graph) -> None:
 
 @given(graphs())
 @settings(max_examples=60, deadline=None)
-def test_no_line_crosses_a_box(graph: Graph) -> None:
+def test_no_line_crosses_a_box_or_the_label_of_another(graph: Graph) -> None:
     shapes, ties = graph
     page = arrange(shapes, ties)
     for tie, route in zip(ties, page.routes, strict=True):
         others = [box for name, box in page.boxes.items() if name not in (tie.source, tie.target)]
+        others += [other.label for other in page.routes if other.label and other is not route]
         for (x, y), (to_x, to_y) in pairwise(route.points):
             # The hull of each piece: an upright stretch, or a swing from one side of a gap to the other.
             hull = Rect(min(x, to_x), min(y, to_y), abs(to_x - x), abs(to_y - y))
@@ -67,18 +70,10 @@ def test_lines_begin_and_end_at_their_boxes(graph: Graph) -> None:
     page = arrange(shapes, ties)
     for tie, route in zip(ties, page.routes, strict=True):
         for name, (x, y) in ((tie.source, route.points[0]), (tie.target, route.points[-1])):
-            box = page.boxes[name]
+            box = page.boxes[name] if name else route.label
+            assert box is not None
             assert box.x <= x <= box.x + box.width
             assert y == pytest.approx(box.y) or y == pytest.approx(box.y + box.height)
-
-
-def test_ranks_follow_the_longest_way_and_ways_back_do_not_count() -> None:
-    pairs = [("a", "b"), ("b", "c"), ("a", "c"), ("c", "a"), ("c", "c")]
-    assert ranks(["a", "b", "c"], pairs) == {"a": 0, "b": 1, "c": 2}
-
-
-def test_what_nothing_leads_to_stands_above_what_it_leads_to() -> None:
-    assert ranks(["a", "b", "c", "x"], [("a", "b"), ("b", "c"), ("x", "c")])["x"] == 1
 
 
 def test_a_way_back_is_said_to_be_one() -> None:
@@ -91,3 +86,17 @@ def test_a_way_back_is_said_to_be_one() -> None:
 def test_nothing_gives_an_empty_page() -> None:
     page = arrange([], [])
     assert (page.boxes, page.routes, page.width, page.height) == ({}, (), 0.0, 0.0)
+
+
+def test_what_is_tied_to_nothing_stands_beside_the_rest() -> None:
+    shapes = [Shape(f"n{n}", 80, 40) for n in range(9)]
+    page = arrange(shapes, [Tie("n0", f"n{n}") for n in range(1, 8)])
+    others = [box.x + box.width for name, box in page.boxes.items() if name != "n8"]
+    assert page.width <= max(others)
+
+
+def test_given_ranks_count_even_with_a_gap() -> None:
+    shapes = [Shape("a", 80, 40), Shape("b", 80, 40)]
+    page = arrange(shapes, [Tie("b", "", 50, 20)], {"a": 0, "b": 3})
+    assert page.boxes["b"].y > page.boxes["a"].y + 40
+    assert page.height > page.boxes["b"].y + 60

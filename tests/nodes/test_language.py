@@ -29,7 +29,7 @@ def ways(of: Node) -> tuple[tuple[str, ...], list[tuple[str, str]]]:
     [
         ("goto: end", ("done",), []),
         ("menu:\n  - {key: 1, goto: end}", (), [("key_1", "key 1")]),
-        ("menu:\n  - {key: [1, star], hear: [Speak up!], goto: end}", (), [("speak_up", "key 1 or star")]),
+        ("menu:\n  - {key: [1, star], hear: [Speak up!], goto: end}", (), [("speak_up", "key 1 or *")]),
         ("menu:\n  options:\n    - {key: 12, name: a}\n    - {key: hash}\ngoto: end", ("a", "key_hash"), []),
         ("menu:\n  - {key: 1, if: num > 1, name: b, goto: end}", (), [("b", "key 1 if num > 1")]),
         ("collect: {into: code}\ngoto: end", ("done",), []),

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 
-from flowengine.runtime.state import State, Visit
+from flowengine.runtime.state import Frame, State, Visit
 
 
 def full() -> State:
-    state = State({"id": "c"}, {"plan": "gold"}, {"amount": Decimal("12.50")}, "2026-01-05T10:00:00+00:00", 7, "t", "r")
+    frame = Frame("t", "r", {"plan": "gold"}, {"amount": Decimal("12.50")})
+    state = State({"id": "c"}, "2026-01-05T10:00:00+00:00", 7, [frame])
     state.at = 10.0
     state.visit = Visit("main", 1, {"noinput": 1}, "noinput")
-    state.back = [Visit("greet")]
+    frame.back = [Visit("greet")]
+    state.said = ("help", 9.0)
     state.keys = [("1", 8.0), ("#", 9.5)]
     state.swallow = ("#", 11.0)
     state.timers = {"noinput": 16.0, "call": 3600.0}
@@ -33,3 +35,4 @@ def test_time_that_passed_between_two_streams_is_nobodys() -> None:
     assert later.at == 110.0
     assert later.timers == {"noinput": 116.0, "call": 3700.0}
     assert later.keys == [("1", 108.0), ("#", 109.5)]
+    assert later.said == ("help", 109.0)

@@ -25,4 +25,17 @@ def plural(word: str) -> str:
     return f"{word}es" if re.search(r"(s|x|z|ch|sh)\Z", word) else f"{word}s"
 
 
-LANGUAGE = Language("en", ordinal, plural)
+_NUMBERS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+LANGUAGE = Language(
+    "en",
+    ordinal,
+    plural,
+    numbers={**{word: str(number) for number, word in enumerate(_NUMBERS)}, "star": "*", "hash": "#", "pound": "#"},
+    around_keys=frozenset({"press", "key", "number", "the", "option", "please", "uh", "um"}),
+    fillers=frozenset(
+        {"please", "uh", "um", "er", "well", "i", "want", "would", "like", "to", "the", "a", "an", "just", "ok", "okay"}
+    ),
+    yes=frozenset({"yes", "yeah", "yep", "yup", "right", "correct", "sure", "ok", "okay", "exactly"}),
+    no=frozenset({"no", "nope", "nah", "wrong", "incorrect", "not"}),
+    skip=frozenset({"skip", "none", "nothing", "pass"}),
+)
