@@ -1,6 +1,6 @@
 # `make demo` and `make test` need Python 3.11 or newer and nothing else; what is missing is named with the line that mends it.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench schemas fuzz constraints clean
+.PHONY: help setup demo test check format bench schemas editors fuzz constraints clean
 BIN := .venv/bin
 
 help:  ## show the targets
@@ -32,8 +32,12 @@ bench: setup  ## measure the checker, the interpreter, whole calls, and the line
 	$(BIN)/python tests/bench/line.py
 
 schemas: setup  ## make schemas/ anew: the JSON Schemas, and the tables of the language reference
-	@for name in flow tests settings events; do $(BIN)/python -m flowengine schema $$name > schemas/$$name.schema.json; done
+	@for name in flow included tests settings events; do $(BIN)/python -m flowengine schema $$name > schemas/$$name.schema.json; done
 	@PYTHONPATH=. $(BIN)/python tests/reference.py
+
+editors: setup  ## install the language server of editors beside the packages (needs npm), and try the schemas with it
+	npm install --loglevel=error --no-save --no-audit --no-fund --no-package-lock --prefix .venv/editors yaml-language-server@1.25.0
+	$(BIN)/python -m pytest tests/editors
 
 fuzz: setup  ## load what nobody meant, for SECONDS (60), in a child with limits
 	@$(BIN)/python tests/fuzz.py $(or $(SECONDS),60) $(or $(SEED),1)

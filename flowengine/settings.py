@@ -33,6 +33,8 @@ from flowengine.flow.kinds import (
     Schema,
     Text,
     Whole,
+    proposing,
+    words_of,
 )
 from flowengine.flow.schema import Checker
 from flowengine.flow.source import Entry, Scalar, Value
@@ -243,7 +245,11 @@ _NO_SETTINGS = "write sections such as `server:` and `flows:`"
 
 def settings_schema() -> Schema:
     """Give the JSON Schema (draft 2020-12) of the settings as an editor sees them: ``${NAME}`` may stand anywhere."""
-    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": ID, "title": "Settings of flowengine"}
+    head = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": ID,
+        "description": "Settings of flowengine.",
+    }
     return {**head, **_with_references(_filled_schema())}
 
 
@@ -257,16 +263,17 @@ def _with_references(schema: Schema) -> Schema:
     kind = schema.get("type")
     if kind == "array":
         return {**schema, "items": _with_references(schema["items"])}
-    if kind == "object":
+    if kind == "object" or "properties" in schema:
         inner = {name: _with_references(field) for name, field in schema.get("properties", {}).items()}
         rest = schema.get("additionalProperties")
         more = {"additionalProperties": _with_references(rest)} if isinstance(rest, dict) else {}
         return {**schema, **({"properties": inner} if inner else {}), **more}
-    if isinstance(kind, list) and "pattern" not in schema:
+    if kind is None and "enum" not in schema:
         return schema  # any text will do
-    told: Schema = {key: schema[key] for key in ("description", "default") if key in schema}
+    told: Schema = {key: schema[key] for key in ("description", "markdownDescription", "default") if key in schema}
     value = {key: inner for key, inner in schema.items() if key not in told}
-    return {**told, "if": {"type": "string", "pattern": r"\$\{"}, "else": value}
+    reference = {"if": {"type": "string", "pattern": r"\$\{"}, "else": value}
+    return {**proposing(reference, *words_of(value)), **told}
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from flowengine.flow import choosing, conversing, document, handling, names, pro
 from flowengine.flow.declaring import VariablesKind
 from flowengine.flow.explanations import EXPLANATIONS
 from flowengine.flow.filters import FILTERS, TESTS
-from flowengine.flow.kinds import Field, Kind, Schema
+from flowengine.flow.kinds import Field, Kind, Schema, sentence_of
 from flowengine.flow.model import NodeType
 from flowengine.flow.timetable import HoursKind
 from flowengine.plugins import node_types
@@ -93,7 +93,7 @@ def _holds(schema: Schema) -> str:
         return _NAMED.get(name, name)
     if "enum" in schema:
         return ", ".join(f"`{json.dumps(word) if isinstance(word, bool) else word}`" for word in schema["enum"])
-    sentence = schema.get("errorMessage", "")
+    sentence = sentence_of(schema)
     if (
         schema.get("type") == "array"
         and sentence.startswith("must be a list")
@@ -101,7 +101,7 @@ def _holds(schema: Schema) -> str:
     ):
         inner = _holds(schema["items"])
         return f"a list: {inner}" if inner else "a list"
-    return str(sentence).removeprefix("must be ") or "any value"
+    return sentence.removeprefix("must be ") or "any value"
 
 
 def node_type(kind: NodeType) -> str:

@@ -14,7 +14,7 @@ TEMPLATES = Path(__file__).parents[1] / "templates"
 # What every project gets; its texts name the template by these words.
 SHARED = TEMPLATES / "shared"
 ABOUT = "about.yaml"
-SCHEMAS = ("flow", "tests", "settings")
+SCHEMAS = ("flow", "included", "tests", "settings")
 # A name that begins with a dot would be hidden, and left out, by more tools than one; `dot-` stands for it.
 _DOT = "dot-"
 

@@ -6,13 +6,13 @@ import json
 
 import click
 
-WHICH = ("flow", "tests", "settings", "events")
+WHICH = ("flow", "included", "tests", "settings", "events")
 
 
 @click.command()
 @click.argument("which", type=click.Choice(WHICH), default="flow")
 def command(which: str) -> None:
-    """Print the JSON Schema of flows, of their tests, of the settings, or of the events that applications are told.
+    """Print the JSON Schema of flows, of files that they include, of tests, of settings, or of events for applications.
 
     \b
     Example:
@@ -40,7 +40,7 @@ def _schema(which: str) -> dict[str, object]:
         from flowengine.call.announcement import events_schema
 
         return events_schema()
-    from flowengine.flow.schema import flow_schema
+    from flowengine.flow.schema import flow_schema, included_beside_flow
     from flowengine.plugins import node_types
 
-    return flow_schema(node_types())
+    return included_beside_flow() if which == "included" else flow_schema(node_types())

@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 from flowengine.flow import values
-from flowengine.flow.kinds import VARIABLE, Choice, Field, Fields, Flag, Kind, Reading, Schema, Text, by_shape, say
+from flowengine.flow.kinds import (
+    VARIABLE,
+    Choice,
+    Field,
+    Fields,
+    Flag,
+    Kind,
+    Reading,
+    Schema,
+    Text,
+    by_shape,
+    proposing,
+    say,
+)
 from flowengine.flow.model import Phrases, Variable
 from flowengine.flow.source import Mapping, Scalar, Sequence, Value, to_plain
 from flowengine.flow.wording import PhrasesKind
@@ -13,7 +26,7 @@ class AnyValue(Kind):
     """A value of any type; which one fits is the variable's matter."""
 
     def schema(self) -> Schema:
-        return {}
+        return proposing({})
 
     def read(self, value: Value, reading: Reading) -> Value:
         return value
@@ -54,7 +67,7 @@ class VariablesKind(Kind):
     def schema(self) -> Schema:
         kind = Choice(values.TYPES).schema()
         one = by_shape(scalar=kind, mapping=self.mapping.schema(), sentence="must be a type or a mapping")
-        names = {"pattern": VARIABLE, "errorMessage": "must be a name such as account or order_id"}
+        names = say({"title": "variable", "pattern": VARIABLE}, "must be a name such as account or order_id")
         return {
             "type": "object",
             "propertyNames": names,

@@ -27,6 +27,7 @@ from flowengine.flow.kinds import (
     Whole,
     Words,
     by_shape,
+    say,
 )
 from flowengine.flow.model import RESERVED, Limits, Model, Timeouts
 from flowengine.flow.model import Text as NamedText
@@ -85,11 +86,10 @@ class NodesKind(Kind):
     """`nodes`: the loader reads them one by one, with what the node types know."""
 
     def schema(self) -> Schema:
-        names = {
-            "pattern": NAME,
-            "not": {"enum": list(RESERVED)},
-            "errorMessage": "must be a name such as main or ask-number, and not again, back, end or else",
-        }
+        # Not by `not`, whose finding editors tell in words of their own.
+        pattern = f"^(?!({'|'.join(RESERVED)})$){NAME.removeprefix('^')}"
+        sentence = "must be a name such as main or ask-number, and not again, back, end or else"
+        names = say({"title": "node", "pattern": pattern}, sentence)
         return {
             "type": "object",
             "propertyNames": names,
@@ -185,7 +185,7 @@ _INCLUDED = Pattern(r"^(?!/)(?!.*(^|/)\.\.(/|$)).+\.ya?ml$", "must be a YAML fil
 
 DOCUMENT_FIELDS = (
     Field("flow", Pattern(NAME, "must be a name such as front-desk"), "The flow's name.", required=True),
-    Field("version", Whole(1, 1), "The version of the language: 1.", required=True),
+    Field("version", Whole(1, 1), "The version of the language: 1.", required=True, examples=(1,)),
     Field("start", Pattern(NAME, "must be the name of a node"), "The first node; default: the first in the file."),
     Field("about", Text(), "One paragraph for people."),
     Field("args", VariablesKind(), "Inputs of the flow: from the carrier, an application, or a calling flow."),

@@ -19,6 +19,7 @@ from flowengine.flow.kinds import (
     Schema,
     Text,
     by_shape,
+    say,
 )
 from flowengine.flow.model import Catch, Command, Handler, Phrases
 from flowengine.flow.prompting import PromptKind
@@ -74,7 +75,7 @@ class CatchKind(Kind):
             sequence={"type": "array", "items": one, "minItems": 1},
             sentence="must be a handler such as `{say: …, goto: …}`, or a list of them",
         )
-        names = {"pattern": _EVENT_PATTERN, "errorMessage": "must be the name of an event"}
+        names = say({"title": "event", "pattern": _EVENT_PATTERN}, "must be the name of an event")
         return {
             "type": "object",
             "propertyNames": names,

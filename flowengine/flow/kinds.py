@@ -2,8 +2,9 @@
 
 ``schema()`` never uses `oneOf`: which form a value has is told by its shape (text, mapping, list), tested with
 `if`/`then`, so that an error names its true cause. Every schema that constrains a text carries ``errorMessage``, the
-sentence that both editors and our diagnostics show. ``read()`` is called after validation; what the validator has
-reported reads as None and is not reported again.
+sentence that both editors and our diagnostics show, and has no rule beside it that would be told in its words: a
+mapping's type is tested apart from its fields, or every unknown field "must be a mapping". ``read()`` is called after
+validation; what the validator has reported reads as None and is not reported again.
 """
 
 from __future__ import annotations
@@ -109,11 +110,35 @@ def say(schema: Schema, sentence: str) -> Schema:
     return {**schema, "errorMessage": sentence}
 
 
+def typed(types: str | list[str], sentence: str) -> Schema:
+    """Give a schema that tests the type and nothing else, for rules to stand beside that have other words."""
+    return {"if": {"type": types}, "else": say({"type": types}, sentence)}
+
+
+def proposing(schema: Schema, *words: str | bool) -> Schema:
+    """Give the schema of a value that may be written in the line of its key, with the words that an editor proposes.
+
+    By a type that it finds here an editor would propose true, false and null for every text; without any hint of a
+    value it would not even write the colon after the key.
+    """
+    if not words:
+        return {"anyOf": [{}], **schema}
+    snippets = [{"label": str(word).lower(), "body": word} for word in words]
+    return {"defaultSnippets": snippets, **schema}
+
+
+def sentence_of(schema: Schema) -> str:
+    """Give what a schema wants, in the words of its own error; empty where it wants nothing by itself."""
+    while "errorMessage" not in schema and "else" in schema:
+        schema = schema["else"]
+    return str(schema.get("errorMessage", ""))
+
+
 class Text(Kind):
     """Words as they were written: `12.50` stays `12.50`."""
 
     def schema(self) -> Schema:
-        return say({"type": SCALARS}, "must be a text")
+        return proposing(typed(SCALARS, "must be a text"))
 
     def read(self, value: Value, reading: Reading) -> str | None:
         return value.text if isinstance(value, Scalar) else None
@@ -252,7 +277,7 @@ class Words(Kind):
     """A template: text with `{{ }}`."""
 
     def schema(self) -> Schema:
-        return say({"type": SCALARS}, "must be a text")
+        return proposing(typed(SCALARS, "must be a text"))
 
     def read(self, value: Value, reading: Reading) -> Template | None:
         if not isinstance(value, Scalar) or (value.plain and value.value is None):
@@ -276,7 +301,7 @@ class Test(Kind):
         self.maps = maps
 
     def schema(self) -> Schema:
-        text = say({"type": ["string", "boolean"]}, "must be an expression such as `balance < 0`")
+        text = proposing(typed(["string", "boolean"], "must be an expression such as `balance < 0`"))
         if not self.maps:
             return text
         mapping = {"type": "object", "additionalProperties": {"type": [*SCALARS, "null"]}, "minProperties": 1}
@@ -325,10 +350,10 @@ class Fields(Kind):
     def schema(self) -> Schema:
         properties = {f.name: described(f) for f in self.fields}
         required = [f.name for f in self.fields if f.required]
-        schema: Schema = {"type": "object", "properties": properties, "additionalProperties": False}
+        schema: Schema = {"properties": properties, "additionalProperties": False}
         if required:
             schema["required"] = required
-        return say(schema, self.sentence)
+        return {**schema, **typed("object", self.sentence)}
 
     def read(self, value: Value, reading: Reading) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -367,7 +392,7 @@ class Values(Kind):
     """Any value; the templates in it are rendered, also inside maps and lists."""
 
     def schema(self) -> Schema:
-        return {}
+        return proposing({})
 
     def read(self, value: Value, reading: Reading) -> Any:
         return rendered(value, reading)
@@ -407,27 +432,33 @@ def by_shape(
     sequence: Schema | None = None,
 ) -> Schema:
     """Join schemas by the shape of the value, so that only the form that was meant is judged."""
-    types: list[str] = []
-    if scalar:
-        types += ["string", "number", "boolean", "null"]
-    types += ["object"] * bool(mapping) + ["array"] * bool(sequence)
+    shapes = {"array": sequence, "object": mapping, "scalar": scalar}
+    scalars = ["string", "number", "boolean", "null"]
+    types = [*(scalars if scalar else []), *(["object"] if mapping else []), *(["array"] if sequence else [])]
     schema = say({"type": types}, sentence)
-    tests = []
-    if mapping:
-        tests.append({"if": {"type": "object"}, "then": mapping})
-    if sequence:
-        tests.append({"if": {"type": "array"}, "then": sequence})
-    if scalar:
-        tests.append({"if": {"type": ["string", "number", "boolean", "null"]}, "then": scalar})
-    schema["allOf"] = tests
-    return schema
+    for shape, inner in shapes.items():
+        if inner:
+            schema = {"if": {"type": scalars if shape == "scalar" else shape}, "then": inner, "else": schema}
+    return proposing(schema, *words_of(scalar or {}))
+
+
+def words_of(schema: Schema) -> list[str | bool]:
+    """Give the words that can stand for a value of this schema, where they are known."""
+    if schema.get("type") == "boolean":
+        return [True, False]
+    return list(schema.get("enum", ())) or [snippet["body"] for snippet in schema.get("defaultSnippets", ())]
 
 
 def described(f: Field) -> Schema:
     """Give a field's schema with the description that an editor shows."""
-    schema = {**f.kind.schema(), "description": f.about}
+    schema = {**f.kind.schema(), **about(f.about)}
     if f.default is not None:
         schema["default"] = f.default
     if f.examples:
         schema["examples"] = list(f.examples)
     return schema
+
+
+def about(text: str) -> Schema:
+    """Give a description as an editor shows it: code stands in backticks, which only Markdown knows."""
+    return {"description": text, "markdownDescription": text} if "`" in text else {"description": text}

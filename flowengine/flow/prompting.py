@@ -5,7 +5,6 @@ from __future__ import annotations
 from flowengine.flow.diagnostics import one_of
 from flowengine.flow.finding import quoted
 from flowengine.flow.kinds import (
-    SCALARS,
     Decimal,
     Duration,
     Field,
@@ -34,9 +33,8 @@ class PromptKind(Kind):
 
     def schema(self) -> Schema:
         one = {"$ref": "#/$defs/segment"}
-        text = say({"type": SCALARS}, "must be a text")
         return by_shape(
-            scalar=text,
+            scalar=Text().schema(),
             mapping=one,
             sequence={"type": "array", "items": one, "minItems": 1},
             sentence="must be a prompt",

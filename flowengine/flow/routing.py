@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from flowengine.flow.diagnostics import Span
-from flowengine.flow.kinds import NAME, Kind, Reading, Schema, Test, by_shape, rendered, say
+from flowengine.flow.kinds import NAME, Field, Fields, Kind, Reading, Schema, Test, by_shape, proposing, rendered, say
 from flowengine.flow.model import Assignment, Case, Target
 from flowengine.flow.source import Mapping as MappingValue
 from flowengine.flow.source import Scalar, Sequence, Value
@@ -15,7 +15,8 @@ class TargetName(Kind):
     """A node's name, or `again`, `back`, `end`."""
 
     def schema(self) -> Schema:
-        return say({"type": "string", "pattern": NAME}, "must be the name of a node, or again, back or end")
+        name = say({"type": "string", "pattern": NAME}, "must be the name of a node, or again, back or end")
+        return proposing(name, "again", "back", "end")
 
     def read(self, value: Value, reading: Reading) -> Target | None:
         if isinstance(value, Scalar) and isinstance(value.value, str) and re.match(NAME, value.text):
@@ -40,25 +41,20 @@ class Assignments(Kind):
         )
 
 
+_CASE = (
+    Field("if", Test(), "When this case is taken: an expression, or names and values."),
+    Field("set", Assignments(), "Assigned when this case is taken."),
+    Field("add", Assignments(), "Added when this case is taken."),
+    Field("goto", TargetName(), "Where it leads."),
+    Field("else", TargetName(), "Where it leads when no other case is taken."),
+)
+
+
 class Route(Kind):
     """A `goto` without outcomes: a target, or a list of cases tried in order."""
 
     def schema(self) -> Schema:
-        case = {
-            "type": "object",
-            "properties": {
-                "if": {
-                    **Test().schema(),
-                    "description": "When this case is taken: an expression, or names and values.",
-                },
-                "set": {**Assignments().schema(), "description": "Assigned when this case is taken."},
-                "add": {**Assignments().schema(), "description": "Added when this case is taken."},
-                "goto": {**TargetName().schema(), "description": "Where it leads."},
-                "else": {**TargetName().schema(), "description": "Where it leads when no other case is taken."},
-            },
-            "additionalProperties": False,
-            "errorMessage": "must be a case: `{if: …, goto: …}`, the last one `{else: NODE}`",
-        }
+        case = Fields(_CASE, "must be a case: `{if: …, goto: …}`, the last one `{else: NODE}`").schema()
         cases = {"type": "array", "items": case, "minItems": 1}
         return by_shape(scalar=TargetName().schema(), sequence=cases, sentence="must be a node or a list of cases")
 

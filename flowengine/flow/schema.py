@@ -9,16 +9,18 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from flowengine.flow import document, handling, kinds, prompting, routing, tooling
+from flowengine.flow import document, handling, kinds, prompting, routing, source, tooling
 from flowengine.flow.diagnostics import Report, Span, did_you_mean, one_of
 from flowengine.flow.finding import quoted
-from flowengine.flow.kinds import Fields, Schema, described
+from flowengine.flow.kinds import Fields, Schema, described, say, sentence_of, typed
 from flowengine.flow.model import NodeType
 from flowengine.flow.source import Document, Entry, Scalar, Sequence, Value, find, to_plain
 from flowengine.flow.source import Mapping as MappingValue
 from flowengine.flow.validator import Misfit, Path, Validator
 
 ID = "https://flowengine.dev/schemas/flow.schema.json"
+INCLUDED_ID = "https://flowengine.dev/schemas/included.schema.json"
+_INCLUDED_SENTENCE = f"must be a mapping with {', '.join(document.INCLUDED)}"
 # What other YAML readers take for booleans, and people mean so.
 _SPOKEN_BOOLEANS = {"yes": "true", "on": "true", "no": "false", "off": "false"}
 
@@ -28,7 +30,7 @@ def flow_schema(types: Mapping[str, NodeType]) -> Schema:
     schema: Schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": ID,
-        "title": "A flow of flowengine",
+        "description": "A flow of flowengine.",
         **Fields(document.DOCUMENT_FIELDS, "must be a flow: a mapping with flow, version and nodes").schema(),
     }
     schema["$defs"] = {
@@ -48,9 +50,23 @@ def included_schema(types: Mapping[str, NodeType]) -> Schema:
     """Give the JSON Schema of a file that flows include."""
     flow = flow_schema(types)
     properties = {name: flow["properties"][name] for name in document.INCLUDED}
-    sentence = f"must be a mapping with {', '.join(document.INCLUDED)}"
-    return {"type": "object", "properties": properties, "additionalProperties": False, "errorMessage": sentence} | {
-        "$defs": flow["$defs"]
+    schema = {"properties": properties, "additionalProperties": False, "$defs": flow["$defs"]}
+    return {**schema, **typed("object", _INCLUDED_SENTENCE)}
+
+
+def included_beside_flow() -> Schema:
+    """Give the schema of such a file for editors: it refers to that of flows, which stands beside it."""
+    beside = ID.rpartition("/")[2]
+    fields = {f.name: f.about for f in document.DOCUMENT_FIELDS if f.name in document.INCLUDED}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": INCLUDED_ID,
+        "description": "A file that flows include.",
+        "properties": {
+            name: {"$ref": f"{beside}#/properties/{name}", "description": about} for name, about in fields.items()
+        },
+        "additionalProperties": False,
+        **typed("object", _INCLUDED_SENTENCE),
     }
 
 
@@ -58,24 +74,61 @@ def node_schema(types: Mapping[str, NodeType]) -> Schema:
     """Give the schema of a node: the fields of all types, and what each type allows beside its key."""
     common = {f.name: described(f) for f in document.NODE_FIELDS}
     keys = sorted(key for key in types if key)
-    own = {key: {**types[key].schema(), "description": types[key].about} for key in keys}
+    own = {key: _own(types[key]) for key in keys}
     node: Schema = {
-        "type": "object",
         # In the order in which the fields are best written, the types' keys before what follows them.
         "properties": {**dict(list(common.items())[:3]), **own, **dict(list(common.items())[3:])},
         "additionalProperties": False,
-        "errorMessage": "must be a node: a mapping with fields such as say, menu and goto",
         "x-types": keys,
+        **typed("object", "must be a node: a mapping with fields such as say, menu and goto"),
     }
     node["allOf"] = [{"if": {"required": [key]}, "then": _of_type(types[key], keys)} for key in keys]
     return node
 
 
+def _own(node_type: NodeType) -> Schema:
+    """Give the schema of what stands under a type's key; an editor shows the example, and fills it in."""
+    schema = node_type.schema()
+    if "properties" in schema:
+        # An editor that finds fields here would write them instead of the example.
+        schema = {"if": {"type": "object"}, "then": schema, "else": schema["else"]}
+    shown = {
+        "description": node_type.about,
+        "markdownDescription": f"{node_type.about}\n\n```yaml\n{node_type.example}```",
+    }
+    example = source.read("", node_type.example.encode(), Report()).root
+    nodes = list(example.entries.values()) if isinstance(example, MappingValue) else []
+    body = _snippet(nodes[0].value) if nodes else None
+    if isinstance(body, dict) and node_type.key in body:
+        schema["defaultSnippets"] = [_example(node_type.key, body[node_type.key])]
+    return {**schema, **shown}
+
+
+def _example(key: str, body: Any) -> Schema:
+    # Servers propose it also inside the key's value, where a list would not fit: there it is the last of all.
+    return {"label": f"{key}: an example", "body": body, "sortText": "~"}
+
+
+def _snippet(value: Value | None) -> Any:
+    """Give a value of an example as the body of a snippet: a text there is written as it is, with its quotes."""
+    if isinstance(value, MappingValue):
+        return {key: _snippet(entry.value) for key, entry in value.entries.items()}
+    if isinstance(value, Sequence):
+        return [_snippet(item) for item in value.items]
+    if isinstance(value, Scalar):
+        return value.value if value.plain else quoted(value.text)
+    return None
+
+
 def _of_type(node_type: NodeType, keys: list[str]) -> Schema:
     """Say which keys may not stand beside the type's own, and which outcomes its `goto` can map."""
-    others = [key for key in keys if key != node_type.key]
-    sentence = f"must not stand beside {node_type.key}: a node has one type"
-    schema: Schema = {"propertyNames": {"not": {"enum": others}, "errorMessage": sentence, "x-two-types": True}}
+    schema: Schema = {}
+    # Of two types the one that comes first says so: one cause, one finding. Not by `not`, whose finding editors tell
+    # in words of their own.
+    others = "|".join(re.escape(key) for key in keys if key > node_type.key)
+    if others:
+        sentence = f"must not stand beside {node_type.key}: a node has one type"
+        schema["propertyNames"] = say({"pattern": f"^(?!({others})$)", "x-two-types": True}, sentence)
     if node_type.known_outcomes:
         inner = {"$ref": "#/$defs/route"}
         mapped = {name: {**inner, "description": about} for name, about in node_type.known_outcomes.items()}
@@ -200,7 +253,7 @@ def _wrong_value(misfit: Misfit, parsed: Document, place: Value, report: Report)
         return
     schema = misfit.schema
     about = getattr(place, "text", "")
-    sentence, help_, fix = schema.get("errorMessage"), "", None
+    sentence, help_, fix = sentence_of(schema), "", None
     if misfit.keyword == "enum":
         words = [_word(value) for value in schema["enum"]]
         sentence = sentence or f"must be {one_of(words)}"

@@ -106,7 +106,16 @@ class WeekKind(Kind):
 
     def schema(self) -> Schema:
         names = {"pattern": WEEKDAY, "errorMessage": "must be a day or a range of days such as mon or mon-fri"}
-        schema = {"type": "object", "propertyNames": names, "additionalProperties": self.spans.schema()}
+        spans = self.spans.schema()
+        schema = {
+            "type": "object",
+            "propertyNames": names,
+            # Any other range fits as well; an editor proposes these.
+            "properties": {
+                days: {**spans, "description": "The hours of these days."} for days in ("mon-fri", *WEEKDAYS)
+            },
+            "additionalProperties": spans,
+        }
         return say({**schema, "minProperties": 1}, "must be a map from days to hours")
 
     def read(self, value: Value, reading: Reading) -> tuple[Spans, ...]:

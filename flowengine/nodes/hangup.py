@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flowengine.flow.kinds import Field, Fields, Flag, Reading, Schema, Shaped, Text
+from flowengine.flow.kinds import Field, Fields, Flag, Reading, Schema, Text, by_shape, say
 from flowengine.flow.source import Mapping, Value
 from flowengine.runtime.node import AsksNothing, Context, NodeEvent, PromptOver
 
@@ -31,11 +31,8 @@ class Hangup(AsksNothing):
 
     def schema(self) -> Schema:
         """Give the schema: nothing, or the mapping."""
-        nothing = {"type": "null", "errorMessage": "must be empty, or a mapping such as `{reason: …}`"}
-        shaped = Shaped("must be empty, or a mapping such as `{reason: …}`", mapping=Fields(self.fields)).schema()
-        shaped["type"] = [*shaped["type"], "null"]
-        shaped["allOf"].append({"if": {"type": "null"}, "then": nothing})
-        return shaped
+        sentence = "must be empty, or a mapping such as `{reason: …}`"
+        return by_shape(scalar=say({"type": "null"}, sentence), mapping=Fields(self.fields).schema(), sentence=sentence)
 
     def read(self, value: Value | None, reading: Reading) -> HangupSpec:
         """Read the reason."""

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from flowengine.flow.expressions import Template
-from flowengine.flow.kinds import Reading, Schema, Words
+from flowengine.flow.kinds import SCALARS, Reading, Schema, Words, proposing, typed
 from flowengine.flow.source import Value
 from flowengine.runtime.effects import Effect, PressKeys
 from flowengine.runtime.node import AsksNothing, Context, NodeEvent, PromptOver, Sent
@@ -33,8 +33,7 @@ class Press(AsksNothing):
 
     def schema(self) -> Schema:
         """Give the schema: keys."""
-        schema = Words().schema()
-        return {**schema, "errorMessage": "must be keys: 0 to 9, *, #, A to D, and w for half a second"}
+        return proposing(typed(SCALARS, "must be keys: 0 to 9, *, #, A to D, and w for half a second"))
 
     def read(self, value: Value | None, reading: Reading) -> PressSpec:
         """Read the keys; what is written out is held against the keys that there are."""

@@ -216,7 +216,7 @@ TEST_FIELDS = (
 def tests_schema() -> Schema:
     """Give the JSON Schema (draft 2020-12) of a file of tests."""
     fields = Fields(TEST_FIELDS, "must be tests of a flow: a mapping with flow and tests").schema()
-    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": ID, "title": "Tests of a flow"}
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": ID, "description": "Tests of a flow."}
     return {**head, **fields}
 
 

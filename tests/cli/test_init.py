@@ -51,6 +51,7 @@ def test_a_project_is_complete(here: Path, name: str) -> None:
         ".gitignore",
         "README.md",
         "schemas/flow.schema.json",
+        "schemas/included.schema.json",
         "schemas/tests.schema.json",
         "schemas/settings.schema.json",
     }

@@ -15,7 +15,7 @@ from flowengine.flow import source
 from flowengine.flow.diagnostics import Report
 
 ROOT = Path(__file__).parents[2]
-WHICH = ["flow", "tests", "settings", "events"]
+WHICH = ["flow", "included", "tests", "settings", "events"]
 EVERY = pytest.mark.parametrize("which", WHICH)
 
 
@@ -36,12 +36,12 @@ def test_the_committed_schema_is_up_to_date(which: str) -> None:
 
 
 @EVERY
-def test_it_is_a_json_schema_with_a_name_and_an_address(which: str) -> None:
+def test_it_is_a_json_schema_with_a_description_and_an_address(which: str) -> None:
     schema = json.loads(made(which))
     Draft202012Validator.check_schema(schema)
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     assert schema["$id"].endswith(f"/schemas/{which}.schema.json")
-    assert schema["title"]
+    assert schema["description"]
 
 
 @EVERY

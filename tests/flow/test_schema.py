@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,34 @@ def test_it_is_a_json_schema() -> None:
 
 def test_it_never_says_one_of() -> None:
     assert "oneOf" not in FILE.read_text(encoding="utf-8")
+
+
+def within(schema: Any) -> Iterator[dict[str, Any]]:
+    """Give every mapping in a schema."""
+    if isinstance(schema, dict):
+        yield schema
+    for inner in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ():
+        yield from within(inner)
+
+
+def test_an_editor_tells_what_is_wrong_in_words_that_fit() -> None:
+    schema = flow_schema(node_types())
+    # It shows `errorMessage` for every rule of the same mapping, and has words of its own for `not`.
+    assert [one for one in within(schema) if one.get("additionalProperties") is False and "errorMessage" in one] == []
+    assert [one for one in within(schema) if "not" in one] == []
+
+
+def test_an_editor_fills_in_an_example_of_every_node_type() -> None:
+    fields = flow_schema(node_types())["$defs"]["node"]["properties"]
+    for key, node_type in node_types().items():
+        if key:
+            assert len(fields[key]["defaultSnippets"]) == 1
+            assert node_type.example in fields[key]["markdownDescription"]
+
+
+def test_a_text_of_an_example_keeps_its_quotes() -> None:
+    fields = flow_schema(node_types())["$defs"]["node"]["properties"]
+    assert fields["transfer"]["defaultSnippets"][0]["body"] == {"to": '"+15550123"', "ring": "20s"}
 
 
 def test_every_field_is_described() -> None:
