@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from flowengine.runtime.effects import Effect, PlayPrompt, Speech
 from flowengine.runtime.events import DigitPressed, Event
@@ -23,7 +23,7 @@ def header(call: Mapping[str, Any]) -> str:
 
 def line(event: Event, effects: Sequence[Effect], *, sensitive: bool) -> str:
     """Give the line of one fact. With ``sensitive`` its key is covered, for it belongs to a private variable."""
-    shown = dataclasses.replace(event, digit=COVER) if sensitive and isinstance(event, DigitPressed) else event
+    shown = replace(event, digit=COVER) if sensitive and isinstance(event, DigitPressed) else event
     return _encoder.encode(
         {"at": round(event.at, 4), "event": _tagged(shown), "effects": [_tagged(_covered(e)) for e in effects]}
     ).decode()
@@ -43,7 +43,7 @@ def _covered(effect: Effect) -> Effect:
     if not isinstance(effect, PlayPrompt):
         return effect
     parts = tuple(
-        dataclasses.replace(part, text=part.shown) if isinstance(part, Speech) and part.shown is not None else part
+        replace(part, text=part.shown) if isinstance(part, Speech) and part.shown is not None else part
         for part in effect.parts
     )
-    return dataclasses.replace(effect, parts=parts)
+    return replace(effect, parts=parts)
