@@ -17,7 +17,7 @@ def prompt(*parts: Speech | Pause | Recording) -> PlayPrompt:
 
 def test_a_line_is_a_fact_with_its_effects() -> None:
     speech = Speech("Hello.", "default", "en", 1.0, constant=True)
-    line = json.loads(trace.line(CallerHungUp(1.23456), [prompt(speech, Pause(0.5))], sensitive=False))
+    line = json.loads(trace.line(CallerHungUp(1.23456), [prompt(speech, Pause(0.5))]))
     assert (line["at"], line["event"]["type"], line["event"]["reason"]) == (1.2346, "CallerHungUp", "caller.hangup")
     assert line["effects"][0]["type"] == "PlayPrompt"
     assert line["effects"][0]["parts"][0]["text"] == "Hello."
@@ -26,17 +26,17 @@ def test_a_line_is_a_fact_with_its_effects() -> None:
 
 def test_what_is_private_is_covered() -> None:
     private = Speech("Your number is 4 2.", "default", "en", 1.0, constant=False, shown="Your number is • •.")
-    text = trace.line(DigitPressed(1.0, "7"), [prompt(private)], sensitive=True)
+    text = trace.line(DigitPressed(1.0, "7"), [prompt(private)], hidden=True)
     line = json.loads(text)
     assert line["event"]["digit"] == "•"
     assert line["effects"][0]["parts"][0]["text"] == "Your number is • •."
     assert "4 2" not in text
-    assert json.loads(trace.line(DigitPressed(1.0, "7"), [], sensitive=False))["event"]["digit"] == "7"
+    assert json.loads(trace.line(DigitPressed(1.0, "7"), []))["event"]["digit"] == "7"
 
 
 def test_values_of_a_flow_can_all_be_written() -> None:
     note = Note("set", {"amount": Decimal("12.50"), "day": date(2026, 1, 5), "name": "Ä\n\u2028", "none": None})
-    line = trace.line(CallerHungUp(1.0), [note], sensitive=False)
+    line = trace.line(CallerHungUp(1.0), [note])
     assert "\n" not in line
     data = json.loads(line)["effects"][0]["data"]
     assert data == {"amount": "12.50", "day": "2026-01-05", "name": "Ä\n\u2028", "none": None}
