@@ -65,12 +65,13 @@ def date_of(text: str, lang: str, today: date) -> date | None:
 def _date(said: Sequence[str], lang: str, today: date) -> date | None:
     known = language(lang).spoken
     words = trimmed(said, known.around - known.coming)
-    far = _distance(trimmed(words, known.around_dates - known.coming), known)
+    around = (known.around | known.around_dates) - known.coming
+    far = _distance(trimmed(words, around), known)
     if far is None:
         far = _distance(words, known)
     if far is not None:
         return today + timedelta(days=far)
-    weekday, words = _weekday(trimmed(words, known.around_dates - known.coming), lang)
+    weekday, words = _weekday(trimmed(words, around), lang)
     words = [word for word in words if word not in known.around_dates]
     if not words:
         return None if weekday is None else today + timedelta(days=(weekday - today.weekday() - 1) % 7 + 1)
@@ -141,7 +142,9 @@ def _calendar(words: list[str], lang: str, today: date) -> date | None:
         year = years[0] * 100 + years[1]
     if kinds[:2] in ("mo", "mn"):
         return _dated(numbers[1], numbers[0], year, today)
-    if kinds[:2] in ("om", "nm") or (kinds[:2] == "oo" and language(lang).spoken.dotted):
+    # "3. 4." at the end of what was said, whose last dot may be that of the sentence.
+    dotted = language(lang).spoken.dotted and kinds[:2] in ("oo", "on")
+    if kinds[:2] in ("om", "nm") or dotted:
         return _dated(numbers[0], numbers[1], year, today)
     return None
 
@@ -156,6 +159,9 @@ def _parts(words: list[str], lang: str) -> list[tuple[str, int]]:
         rank, count = known.ordinal(words, at), known.number(words, at)
         if words[at] in months:
             found.append(("m", months[words[at]]))
+            at += 1
+        elif known.homophones.get(words[at]) == "0" and at and at + 1 < len(words):
+            # twenty oh five
             at += 1
         elif rank is not None:
             found.append(("o", rank[0]))
@@ -281,6 +287,9 @@ def _hour_and_minutes(words: list[str], known: Spoken) -> tuple[int, bool] | Non
         return None
     if len(words) == 1:
         return _figure(words[0])
+    early = _early(words, known)
+    if early is not None:
+        return early
     first = (1, 1) if words[0] in known.articles else known.number(words, 0)
     if first is None:
         return None
@@ -298,6 +307,15 @@ def _hour_and_minutes(words: list[str], known: Spoken) -> tuple[int, bool] | Non
     if not oh and minutes[0] < 10 and len(rest[0]) < 2 and words[first[1]] not in known.clock:
         return None
     return hour[0] + minutes[0], hour[1]
+
+
+def _early(words: list[str], known: Spoken) -> tuple[int, bool] | None:
+    """Read "oh six hundred" and "zero nine thirty", which are of twenty-four hours."""
+    if known.homophones.get(words[0]) != "0" and known.number(words[:1], 0) != (0, 1):
+        return None
+    rest = [] if words[1] in known.clock else words[1:]
+    found = (_hour(rest, known) or _hour_and_minutes(rest, known)) if rest else None
+    return (found[0], True) if found and found[0] < 600 else None
 
 
 def _figure(word: str) -> tuple[int, bool] | None:

@@ -71,13 +71,27 @@ def _group(words: Sequence[str], at: int, lang: str, *, single: bool) -> tuple[s
     word = words[at]
     if word in ("*", "#") or word in known.signs:
         return known.signs.get(word, word), at + 1
-    step = known.spoken.number(words[: at + 1] if single else words, at)
+    step = _number(words[: at + 1] if single else words, at, known.spoken)
     if _FIGURES.fullmatch(word) and (step is None or step[1] == at + 1):
         return "".join(c for c in word if c.isdigit()), at + 1
     if step is not None:
         return str(step[0]), step[1]
     meant = known.spoken.homophones.get(word)
     return (meant, at + 1) if meant else None
+
+
+def _number(words: Sequence[str], at: int, known: Spoken) -> tuple[int, int] | None:
+    """Read a number among digits: in "eight hundred five five five" the hundred is followed by three fives."""
+    step = known.number(words, at)
+    if step is None or not (_is_digit(words, step[1] - 1, known) and _is_digit(words, step[1], known)):
+        return step
+    shorter = known.number(words[: step[1] - 1], at) if step[1] - 1 > at else None
+    return shorter if shorter and shorter[0] % 100 == 0 else step
+
+
+def _is_digit(words: Sequence[str], at: int, known: Spoken) -> bool:
+    step = known.number(words[at : at + 1], 0) if at < len(words) else None
+    return step is not None and step[0] < 10
 
 
 def spelled(text: str, lang: str, length: tuple[int, int]) -> str | None:
@@ -156,7 +170,10 @@ def _unsigned(words: list[str], lang: str) -> Decimal | None:
 def _compound(word: str, known: Spoken) -> Decimal | None:
     """Read a number and its fraction in one word, as German writes ``zwölfeinhalb``."""
     for fraction, hundredths in known.fractions.items():
-        step = known.number([word.removesuffix(fraction)], 0) if word.endswith(fraction) and word != fraction else None
+        if not word.endswith(fraction) or word == fraction:
+            continue
+        before = word.removesuffix(fraction)
+        step = (1, 1) if before in known.articles else known.number([before], 0)
         if step is not None:
             return step[0] + Decimal(hundredths) / 100
     return None
@@ -198,9 +215,10 @@ def _signs(lang: str) -> tuple[str, tuple[str, ...]]:
 
 @lru_cache(maxsize=16)
 def _currencies(lang: str) -> frozenset[str]:
-    """Give the codes and signs of all currencies as the language writes them, small."""
-    symbols = locale(lang).currency_symbols
-    plain = {_SPACES.sub(" ", str(one)).strip().casefold() for one in (*symbols, *symbols.values())}
+    """Give the codes, names and signs of all currencies as the language writes them, small."""
+    symbols, names = locale(lang).currency_symbols, locale(lang).currencies
+    every = (*symbols.values(), *names, *names.values())
+    plain = {_SPACES.sub(" ", str(one)).strip().casefold() for one in every}
     return frozenset({*plain, *_COINS, "fr.", "sfr."})
 
 

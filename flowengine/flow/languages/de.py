@@ -152,13 +152,23 @@ _SPOKEN = Spoken(
     plus=phrases("plus, +"),
     point=phrases("komma, punkt"),
     joints=phrases("und"),
-    fractions={"einhalb": 50, "ein halb": 50, "ein halbes": 50, "einviertel": 25, "ein viertel": 25, "dreiviertel": 75},
+    fractions={
+        "anderthalb": 150,
+        "einhalb": 50,
+        "ein halb": 50,
+        "ein halbes": 50,
+        "einviertel": 25,
+        "ein viertel": 25,
+        "dreiviertel": 75,
+    },
     around=phrases(
-        "meine, mein, die, der, das, ist, es, nummer, code, pin, konto, kontonummer, kundennummer, telefonnummer, "
-        "postleitzahl, lautet, bitte, ah, ahm, also, ja, gut, okay, ok, ich, sage, dann, und, ware, waren, danke, "
-        "sind, so, hallo, geheimzahl, vorwahl, rufnummer, handynummer"
+        "nur, meine, mein, die, der, das, ist, es, nummer, code, pin, konto, kontonummer, kundennummer, "
+        "telefonnummer, postleitzahl, lautet, bitte, ah, ahm, also, ja, gut, okay, ok, ich, sage, dann, und, "
+        "ware, waren, danke, sind, so, hallo, geheimzahl, vorwahl, rufnummer, handynummer"
     ),
-    around_dates=phrases("am, an, den, dem, der, vom, zum, des, tag, fur"),
+    around_dates=phrases(
+        "geburtstag, geburtsdatum, geboren, bin, datum, am, an, den, dem, der, vom, zum, des, tag, fur"
+    ),
     around_times=phrases("um, gegen, ab, zirka, circa, ungefahr, etwa, so, am, fur, punkt"),
     money=phrases("euro, euros, dollar, franken, pfund, yen"),
     cents=phrases("cent, cents, rappen"),
@@ -241,8 +251,8 @@ LANGUAGE = Language(
     ),
     no=phrases(
         "nein, ne, nee, no, falsch, nicht, nix, keinesfalls, auf keinen fall, nie, niemals, keineswegs, "
-        "uberhaupt nicht, lieber nicht, inkorrekt, unrichtig, eher nicht, gar nicht, na na, ich denke nicht, "
-        "naturlich nicht"
+        "uberhaupt nicht, lieber nicht, doch nicht, auf gar keinen fall, inkorrekt, unrichtig, eher nicht, "
+        "gar nicht, na na, ich denke nicht, naturlich nicht"
     ),
     skip=phrases(
         "uberspringen, uberspringe, uberspring, weiter, keine, keins, keinen, nichts, keine angabe, lieber nicht, "

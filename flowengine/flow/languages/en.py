@@ -144,11 +144,11 @@ _SPOKEN = Spoken(
     joints=phrases("and"),
     fractions={"a half": 50, "half": 50, "a quarter": 25, "one half": 50, "one quarter": 25, "three quarters": 75},
     around=phrases(
-        "my, the, is, it, it's, its, that's, that, this, number, code, pin, account, id, zip, phone, please, uh, "
-        "um, er, hm, well, so, okay, ok, yes, yeah, sure, i, i'm, said, say, then, and, be, would, thanks, thank, "
-        "you, hi, hello"
+        "just, my, the, is, it, it's, its, that's, that, this, number, code, pin, account, id, zip, phone, "
+        "please, uh, um, er, hm, well, so, okay, ok, yes, yeah, sure, i, i'm, said, say, then, and, be, would, "
+        "thanks, thank, you, hi, hello"
     ),
-    around_dates=phrases("on, of, the, day, a"),
+    around_dates=phrases("on, of, the, day, a, date, birth, birthday, was, born"),
     around_times=phrases("at, around, about, in, the, a, for"),
     money=phrases("dollar, dollars, buck, bucks, euro, euros, pound, pounds, quid, franc, francs, yen"),
     cents=phrases("cent, cents, penny, pennies, pence, p"),

@@ -38,8 +38,8 @@ class Spoken:
     are named hours of the day; ``parts`` are parts of the day and the first hour of the twelve that they tell apart.
 
     Ranks: ``last`` are phrases and what they count from the end, ``things`` may stand beside a rank. ``neither`` are
-    answers that are neither yes nor no, ``negations`` turn a yes into a no that follows them, or that is of ``turned_behind`` and
-    stands before them; ``around_answers`` may stand beside.
+    answers that are neither yes nor no, ``negations`` turn a yes that follows them into a no, and one of
+    ``turned_behind`` that stands before them; ``around_answers`` may stand beside.
     """
 
     number: Reader = _none
