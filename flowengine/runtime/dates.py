@@ -16,7 +16,7 @@ from flowengine.flow.languages import language
 from flowengine.flow.languages.folding import fold, pieces
 from flowengine.flow.languages.spoken import Spoken, plain_int
 from flowengine.flow.writing import locale
-from flowengine.runtime.numerals import trimmed
+from flowengine.runtime.numerals import noughts, trimmed
 
 BUSINESS = 7
 """The first hour of the twelve among which a bare time of day is looked for."""
@@ -24,6 +24,8 @@ BUSINESS = 7
 _FIGURES = re.compile(r"([0-9]{1,4})([./-])([0-9]{1,2})(?:\2([0-9]{2}|[0-9]{4})?)?")
 _CLOCK = re.compile(r"([0-9]{1,2})[:.]([0-9]{2})(?::[0-9]{2})?")
 _HALF_DAY = 12 * 60
+# "five minutes before half past nine" has six; the readers of times call each other for what is left.
+_MOST_WORDS = 10
 # 29 February comes back after eight years at the latest (1896, 1904).
 _YEARS = 9
 
@@ -66,12 +68,11 @@ def _date(said: Sequence[str], lang: str, today: date) -> date | None:
     known = language(lang).spoken
     words = trimmed(said, known.around - known.coming)
     around = (known.around | known.around_dates) - known.coming
-    far = _distance(trimmed(words, around), known)
-    if far is None:
-        far = _distance(words, known)
+    readings = (words, trimmed(words, around), trimmed(_without_part(words, known), around))
+    far = next((found for found in (_distance(one, known) for one in readings) if found is not None), None)
     if far is not None:
         return today + timedelta(days=far)
-    weekday, words = _weekday(trimmed(words, around), lang)
+    weekday, words = _weekday(trimmed(_without_part(words, known), around), lang)
     words = [word for word in words if word not in known.around_dates]
     if not words:
         return None if weekday is None else today + timedelta(days=(weekday - today.weekday() - 1) % 7 + 1)
@@ -98,6 +99,14 @@ def _distance(words: Sequence[str], known: Spoken) -> int | None:
     return count[0] * known.spans[words[-1]] if count and count[1] == len(words) - 1 else None
 
 
+def _without_part(words: list[str], known: Spoken) -> list[str]:
+    """Leave out the part of the day at the end of a date: "tomorrow morning"."""
+    for size in (3, 2, 1):
+        if len(words) > size and " ".join(words[-size:]) in known.parts:
+            return words[:-size]
+    return words
+
+
 def _weekday(words: list[str], lang: str) -> tuple[int | None, list[str]]:
     """Take the weekday from the beginning of a date; "next" alone says nothing."""
     known = language(lang).spoken
@@ -112,7 +121,8 @@ def _weekday(words: list[str], lang: str) -> tuple[int | None, list[str]]:
 
 def _figures(word: str, lang: str, today: date) -> date | None:
     """Read ``5/1``, ``5/1/27``, ``5.1.2027`` and ``2027-01-05``; between dots the day stands first."""
-    match = _FIGURES.fullmatch(word)
+    # The dot at the end may be that of the sentence.
+    match = _FIGURES.fullmatch(word) or _FIGURES.fullmatch(word.removesuffix("."))
     if match is None:
         return None
     first, sign, second, third = match.groups()
@@ -142,9 +152,8 @@ def _calendar(words: list[str], lang: str, today: date) -> date | None:
         year = years[0] * 100 + years[1]
     if kinds[:2] in ("mo", "mn"):
         return _dated(numbers[1], numbers[0], year, today)
-    # "3. 4." at the end of what was said, whose last dot may be that of the sentence.
-    dotted = language(lang).spoken.dotted and kinds[:2] in ("oo", "on")
-    if kinds[:2] in ("om", "nm") or dotted:
+    # fünfter Erster
+    if kinds[:2] in ("om", "nm") or (kinds[:2] == "oo" and language(lang).spoken.dotted):
         return _dated(numbers[0], numbers[1], year, today)
     return None
 
@@ -205,10 +214,11 @@ def _next_day(day: int, today: date) -> date | None:
 def time_of(text: str, lang: str) -> time | None:
     """Give the time of day that was said; None where it is none."""
     known = language(lang).spoken
+    around = known.around | known.around_times
     words = trimmed(pieces(text, lang), known.around - known.articles)
     for rest, part in _daytimes(words, known):
-        rest = trimmed(rest, known.around_times)
-        found = _clock(rest, known) if rest else None
+        rest = trimmed(rest, around)
+        found = _clock(rest, known) if 0 < len(rest) <= _MOST_WORDS else None
         if found is not None:
             minute = _placed(*found, part)
             if minute is not None:
@@ -263,7 +273,7 @@ def _hour(words: list[str], known: Spoken) -> tuple[int, bool] | None:
     words = words[:-1] if len(words) > 1 and words[-1] in known.clock else words
     if len(words) == 1 and words[0] in known.hours:
         return known.hours[words[0]] * 60, True
-    if not words or (_is_figure(words[0]) and len(words[0]) > 2):
+    if not words or (_is_figure(words[0]) and len(words[0].removesuffix(".")) > 2):
         return None
     # ein Uhr
     found = (1, 1) if len(words) == 1 and words[0] in known.articles else known.number(words, 0)
@@ -299,7 +309,7 @@ def _hour_and_minutes(words: list[str], known: Spoken) -> tuple[int, bool] | Non
     rest = words[first[1] :]
     rest = rest[1:] if rest[0] in known.clock else rest
     rest = rest[1:] if len(rest) > 1 and rest[0] in known.joints else rest
-    oh = len(rest) == 2 and (known.homophones.get(rest[0]) == "0" or known.number(rest[:1], 0) == (0, 1))
+    oh = len(rest) == 2 and noughts(rest[0], known)
     minutes = known.number(rest, 1 if oh else 0) if rest else None
     hour = _hours(first[0], words[0])
     if minutes is None or hour is None or minutes[1] != len(rest) or not 0 <= minutes[0] < (10 if oh else 60):
@@ -311,7 +321,7 @@ def _hour_and_minutes(words: list[str], known: Spoken) -> tuple[int, bool] | Non
 
 def _early(words: list[str], known: Spoken) -> tuple[int, bool] | None:
     """Read "oh six hundred" and "zero nine thirty", which are of twenty-four hours."""
-    if known.homophones.get(words[0]) != "0" and known.number(words[:1], 0) != (0, 1):
+    if not noughts(words[0], known):
         return None
     rest = [] if words[1] in known.clock else words[1:]
     found = (_hour(rest, known) or _hour_and_minutes(rest, known)) if rest else None
@@ -320,6 +330,7 @@ def _early(words: list[str], known: Spoken) -> tuple[int, bool] | None:
 
 def _figure(word: str) -> tuple[int, bool] | None:
     """Read ``9:30``, ``14.30`` and ``0930``."""
+    word = word.removesuffix(".")
     match = _CLOCK.fullmatch(word)
     if match is None:
         match = re.fullmatch(r"([0-9]{1,2})([0-9]{2})", word)

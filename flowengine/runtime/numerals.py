@@ -281,9 +281,17 @@ def _spoken_money(words: Sequence[str], lang: str) -> Decimal | None:
 
 def _counted(words: Sequence[str], lang: str) -> Decimal | None:
     """Give how many units these words say; an article is one."""
-    if len(words) == 1 and words[0] in language(lang).spoken.articles:
+    known = language(lang).spoken
+    if len(words) == 1 and words[0] in known.articles:
         return Decimal(1)
+    if len(words) == 2 and noughts(words[0], known):
+        words = words[1:]
     return amount(words, lang)
+
+
+def noughts(word: str, known: Spoken) -> bool:
+    """Say whether a word is a nought that stands before a digit: "twelve oh five"."""
+    return known.homophones.get(word) == "0" or known.number([word], 0) == (0, 1)
 
 
 def _pair(words: Sequence[str], lang: str) -> Decimal | None:
@@ -293,7 +301,7 @@ def _pair(words: Sequence[str], lang: str) -> Decimal | None:
     if first is None:
         return None
     rest = list(words[first[1] :])
-    oh = len(rest) == 2 and (known.homophones.get(rest[0]) == "0" or known.number(rest[:1], 0) == (0, 1))
+    oh = len(rest) == 2 and noughts(rest[0], known)
     second = known.number(rest, 1 if oh else 0) if rest else None
     if second is None or second[1] != len(rest) or not (0 < second[0] < 10 if oh else 10 <= second[0] < 100):
         return None

@@ -122,7 +122,7 @@ def agrees(text: str, lang: str) -> bool | None:
     said = folding.words(text, lang)
     known = language(lang)
     answers: dict[bool, set[bool]] = {True: set(), False: set()}
-    negations: list[int] = []
+    negation = -3
     strange, begins = 0, False
     at = 0
     while at < len(said):
@@ -133,11 +133,11 @@ def agrees(text: str, lang: str) -> bool | None:
         if size:
             begins = begins or not strange
             weak = size == 1 and said[at] in known.fillers
-            answers[weak].add(yes > no and not _turned(said, at, yes, negations, lang))
+            answers[weak].add(yes > no and not _turned(said, at, yes, negation, lang))
         elif said[at] not in known.fillers and said[at] not in known.spoken.around_answers:
             strange += 1
         if yes <= no and said[at] in known.spoken.negations:
-            negations.append(at)
+            negation = at
         at += size or 1
     found = answers[False] or answers[True]
     if len(found) != 1:
@@ -146,11 +146,11 @@ def agrees(text: str, lang: str) -> bool | None:
     return answer if begins or not strange or (not answer and strange <= 3) else None
 
 
-def _turned(said: Sequence[str], at: int, size: int, negations: Sequence[int], lang: str) -> bool:
+def _turned(said: Sequence[str], at: int, size: int, negation: int, lang: str) -> bool:
     """Say whether a negation turns a yes into a no: at most two words before it, or behind a verb (*stimmt nicht*)."""
     known = language(lang).spoken
     after = said[at + size : at + size + 2] if said[at] in known.turned_behind else []
-    return any(at - place <= 2 for place in negations) or not known.negations.isdisjoint(after)
+    return at - negation <= 2 or not known.negations.isdisjoint(after)
 
 
 def _longest(said: Sequence[str], at: int, phrases: frozenset[str]) -> int:

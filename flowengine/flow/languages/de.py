@@ -167,9 +167,13 @@ _SPOKEN = Spoken(
         "ware, waren, danke, sind, so, hallo, geheimzahl, vorwahl, rufnummer, handynummer"
     ),
     around_dates=phrases(
-        "geburtstag, geburtsdatum, geboren, bin, datum, am, an, den, dem, der, vom, zum, des, tag, fur"
+        "wie, mit, mir, gut, passt, mochte, gerne, gern, geburtstag, geburtsdatum, geboren, bin, datum, am, an, "
+        "den, dem, der, vom, zum, des, tag, fur"
     ),
-    around_times=phrases("um, gegen, ab, zirka, circa, ungefahr, etwa, so, am, fur, punkt"),
+    around_times=phrases(
+        "wie, mit, mir, gut, passt, mochte, gerne, gern, um, gegen, ab, zirka, circa, ungefahr, etwa, so, am, "
+        "fur, punkt"
+    ),
     money=phrases("euro, euros, dollar, franken, pfund, yen"),
     cents=phrases("cent, cents, rappen"),
     months={"janner": 1, "feber": 2, "juno": 6, "julei": 7},
@@ -177,6 +181,7 @@ _SPOKEN = Spoken(
     days={
         "heute": 0,
         "heute abend": 0,
+        "heute morgen": 0,
         "morgen": 1,
         "ubermorgen": 2,
         "gestern": -1,
@@ -209,6 +214,9 @@ _SPOKEN = Spoken(
         "am nachmittag": 12,
         "abends": 13,
         "am abend": 13,
+        "abend": 13,
+        "vormittag": 0,
+        "nachmittag": 12,
         "heute abend": 13,
         "nachts": 18,
         "in der nacht": 18,

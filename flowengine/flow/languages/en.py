@@ -36,6 +36,7 @@ _SMALL = {
         )
     )
 }
+_NOUGHTS = {"nought": 0, "naught": 0, "nil": 0}
 _TENS = {
     word: value
     for value, word in zip(
@@ -71,7 +72,7 @@ def _below_hundred(words: Sequence[str], at: int) -> tuple[int, int] | None:
     if word in _TENS:
         one = _SMALL.get(words[at + 1], 0) if at + 1 < len(words) else 0
         return (_TENS[word] + one, at + 2) if 0 < one < 10 else (_TENS[word], at + 1)
-    value = _SMALL.get(word)
+    value = _SMALL.get(word, _NOUGHTS.get(word))
     if value is None:
         value = plain_int(word)
     return None if value is None else (value, at + 1)
@@ -144,12 +145,15 @@ _SPOKEN = Spoken(
     joints=phrases("and"),
     fractions={"a half": 50, "half": 50, "a quarter": 25, "one half": 50, "one quarter": 25, "three quarters": 75},
     around=phrases(
-        "just, my, the, is, it, it's, its, that's, that, this, number, code, pin, account, id, zip, phone, "
-        "please, uh, um, er, hm, well, so, okay, ok, yes, yeah, sure, i, i'm, said, say, then, and, be, would, "
-        "thanks, thank, you, hi, hello"
+        "just, like, us, area, my, the, is, it, it's, its, that's, that, this, number, code, pin, account, id, "
+        "zip, phone, please, uh, um, er, hm, well, so, okay, ok, yes, yeah, sure, i, i'm, said, say, then, and, "
+        "be, would, thanks, thank, you, hi, hello"
     ),
-    around_dates=phrases("on, of, the, day, a, date, birth, birthday, was, born"),
-    around_times=phrases("at, around, about, in, the, a, for"),
+    around_dates=phrases(
+        "on, of, the, day, a, date, birth, birthday, was, born, how, about, works, work, for, me, good, fine, "
+        "let's, like, i'd"
+    ),
+    around_times=phrases("at, around, about, in, the, a, for, how, works, work, me, good, fine, let's, like, i'd, on"),
     money=phrases("dollar, dollars, buck, bucks, euro, euros, pound, pounds, quid, franc, francs, yen"),
     cents=phrases("cent, cents, penny, pennies, pence, p"),
     months={"sept": 9},
@@ -189,6 +193,9 @@ _SPOKEN = Spoken(
         "tonight": 18,
         "at night": 18,
         "at noon": 7,
+        "noon": 7,
+        "midnight": 18,
+        "night": 18,
         "sharp": 7,
     },
     last={
