@@ -270,13 +270,14 @@ def _hour(words: list[str], known: Spoken) -> tuple[int, bool] | None:
         if len(words) > size and " ".join(words[:size]) in known.halves:
             hour = _hour(words[size:], known)
             return (hour[0] + known.halves[" ".join(words[:size])], hour[1]) if hour else None
-    words = words[:-1] if len(words) > 1 and words[-1] in known.clock else words
+    named = len(words) > 1 and words[-1] in known.clock
+    words = words[:-1] if named else words
     if len(words) == 1 and words[0] in known.hours:
         return known.hours[words[0]] * 60, True
     if not words or (_is_figure(words[0]) and len(words[0].removesuffix(".")) > 2):
         return None
     # ein Uhr
-    found = (1, 1) if len(words) == 1 and words[0] in known.articles else known.number(words, 0)
+    found = (1, 1) if named and len(words) == 1 and words[0] in known.articles else known.number(words, 0)
     return _hours(found[0], words[0]) if found is not None and found[1] == len(words) else None
 
 
@@ -300,7 +301,9 @@ def _hour_and_minutes(words: list[str], known: Spoken) -> tuple[int, bool] | Non
     early = _early(words, known)
     if early is not None:
         return early
-    first = (1, 1) if words[0] in known.articles else known.number(words, 0)
+    # ein Uhr dreißig
+    one = words[0] in known.articles and words[1] in known.clock
+    first = (1, 1) if one else known.number(words, 0)
     if first is None:
         return None
     if first[1] == len(words):

@@ -42,11 +42,11 @@ def digits(words: Sequence[str], lang: str, *, single: bool = False) -> str | No
 
     Numbers of several digits are put one after another: "twelve thirty four" is 1234. With ``single`` each word
     stands for itself: "twenty two" is 202. What is transcribed for a digit ("to", "oh") counts as one, but a mere
-    "oh" does not.
+    "oh" does not, and beside other words only where a digit is, too ("for sure").
     """
     known = language(lang).spoken
     found: list[str] = []
-    certain = False
+    certain = real = beside = False
     at = 0
     while at < len(words):
         word = words[at]
@@ -56,11 +56,12 @@ def digits(words: Sequence[str], lang: str, *, single: bool = False) -> str | No
             group, at = step
             found.append(group * (repeated or 1))
             certain = certain or words[at - 1] not in known.sighs
+            real = real or words[at - 1] not in known.homophones
         elif not repeated and (word in known.around or word in _SEPARATORS):
-            at += 1
+            at, beside = at + 1, True
         else:
             return None
-    return "".join(found) if certain else None
+    return "".join(found) if real or (certain and not beside) else None
 
 
 def _group(words: Sequence[str], at: int, lang: str, *, single: bool) -> tuple[str, int] | None:
@@ -112,11 +113,12 @@ def telephone(text: str, lang: str) -> str | None:
 
 def whole(text: str, lang: str) -> int | None:
     """Give a whole number; digits that were said one by one are one, too."""
-    words = trimmed(pieces(text, lang), language(lang).spoken.around)
+    said = pieces(text, lang)
+    words = trimmed(said, language(lang).spoken.around)
     found = amount(words, lang)
     if found is not None:
         return int(found) if found == int(found) and not _pointed(words, lang) else None
-    each = digits(words, lang)
+    each = digits(said, lang)
     return int(each) if each and each.isdigit() and len(each) <= MOST_DIGITS else None
 
 

@@ -115,35 +115,36 @@ def without_fillers(said: Sequence[str], lang: str) -> tuple[str, ...]:
 def agrees(text: str, lang: str) -> bool | None:
     """Give the yes or no of an answer; None where it is neither, or both.
 
-    An answer begins with its yes or no, or has nothing beside it but words such as *that is*; a no may have three other
-    words before it ("the date is wrong"), because a question that is asked again does less harm than a false yes. A
-    mere okay counts where nothing else answers ("okay, no").
+    An answer has nothing beside it but words such as *that is*. It may have other words behind a firm yes and behind
+    any no, and a no up to three before it ("the date is wrong"), because a question that is asked again does less harm
+    than a false yes. A mere okay counts where nothing else answers ("okay, no").
     """
     said = folding.words(text, lang)
     known = language(lang)
     answers: dict[bool, set[bool]] = {True: set(), False: set()}
     negation = -3
-    strange, begins = 0, False
+    strange, opened = 0, False
     at = 0
     while at < len(said):
-        if _longest(said, at, known.spoken.neither):
-            return None
         no, yes = _longest(said, at, known.no), _longest(said, at, known.yes)
         size = max(no, yes)
+        if (neither := _longest(said, at, known.spoken.neither)) and neither >= size:
+            return None
         if size:
-            begins = begins or not strange
             weak = size == 1 and said[at] in known.fillers
-            answers[weak].add(yes > no and not _turned(said, at, yes, negation, lang))
+            answer = yes > no and not _turned(said, at, yes, negation, lang)
+            answers[weak].add(answer)
+            opened = opened or (not strange and (not answer or " ".join(said[at : at + size]) in known.spoken.firm))
         elif said[at] not in known.fillers and said[at] not in known.spoken.around_answers:
             strange += 1
-        if yes <= no and said[at] in known.spoken.negations:
-            negation = at
+        if yes <= no:
+            negation = next((n for n in range(at, at + (size or 1)) if said[n] in known.spoken.negations), negation)
         at += size or 1
     found = answers[False] or answers[True]
     if len(found) != 1:
         return None
     (answer,) = found
-    return answer if begins or not strange or (not answer and strange <= 3) else None
+    return answer if opened or not strange or (not answer and strange <= 3) else None
 
 
 def _turned(said: Sequence[str], at: int, size: int, negation: int, lang: str) -> bool:

@@ -227,15 +227,16 @@ _SPOKEN = Spoken(
         "der, die, das, den, dem, eintrag, option, auswahl, nummer, termin, ich, nehme, bitte, wahle, mochte, punkt, am"
     ),
     neither=phrases(
-        "weiss nicht, weiss ich nicht, nicht sicher, keine ahnung, vielleicht, mal sehen, jein, nicht verstanden, "
-        "was, verstehe nicht, verstehe ich nicht, verstehe das nicht"
+        "aber, ausser, bis auf, niemand, weiss nicht, weiss ich nicht, nicht sicher, keine ahnung, vielleicht, "
+        "mal sehen, jein, nicht verstanden, was, verstehe nicht, verstehe ich nicht, verstehe das nicht"
     ),
     turned_behind=phrases("stimmt, passt"),
+    firm=phrases("ja, ja ja, jawohl, jo, jep, jupp, jap, genau, klar, na klar, selbstverstandlich, auf jeden fall"),
     negations=phrases("nicht, kein, keine, keinen, nie, niemals"),
     around_answers=phrases(
-        "das, ist, es, so, bitte, danke, schon, ganz, doch, mal, aber, auch, ich, bin, sehr, gerne, gern, vollig, "
-        "leider, dann, mir, fur, mich, sie, die, der, den, war, ach, okay, ok, eben, sicher, wir, haben, habe, "
-        "hier, da"
+        "eigentlich, hort, sich, an, will, mochte, das, ist, es, so, bitte, danke, schon, ganz, doch, mal, aber, "
+        "auch, ich, bin, sehr, gerne, gern, vollig, leider, dann, mir, fur, mich, sie, die, der, den, war, ach, "
+        "okay, ok, eben, sicher, wir, haben, habe, hier, da"
     ),
 )
 LANGUAGE = Language(
@@ -252,15 +253,17 @@ LANGUAGE = Language(
         "so, okay, ok, nun, hm, zu, zum, zur"
     ),
     yes=phrases(
-        "ja, jawohl, genau, richtig, stimmt, korrekt, jo, jep, jupp, jap, ja ja, klar, na klar, sicher, gerne, "
-        "gern, okay, ok, einverstanden, doch, passt, in ordnung, naturlich, selbstverstandlich, auf jeden fall, "
-        "so ist es, freilich, mhm, aha, kein problem, unbedingt, perfekt, gut, alles klar, warum nicht, "
-        "ich denke schon, bitte ja"
+        "super, prima, aber ja, aber sicher, aber gerne, aber gern, aber naturlich, jaja, das ist es, ja, jawohl, "
+        "genau, richtig, stimmt, korrekt, jo, jep, jupp, jap, ja ja, klar, na klar, sicher, gerne, gern, okay, "
+        "ok, einverstanden, doch, passt, in ordnung, naturlich, selbstverstandlich, auf jeden fall, so ist es, "
+        "freilich, mhm, aha, kein problem, unbedingt, perfekt, gut, alles klar, warum nicht, ich denke schon, "
+        "bitte ja"
     ),
     no=phrases(
-        "nein, ne, nee, no, falsch, nicht, nix, keinesfalls, auf keinen fall, nie, niemals, keineswegs, "
-        "uberhaupt nicht, lieber nicht, doch nicht, auf gar keinen fall, inkorrekt, unrichtig, eher nicht, "
-        "gar nicht, na na, ich denke nicht, naturlich nicht"
+        "das ist es nicht, aber nein, sicher nicht, nein, ne, nee, no, falsch, nicht, nix, keinesfalls, "
+        "auf keinen fall, nie, niemals, keineswegs, uberhaupt nicht, lieber nicht, doch nicht, "
+        "auf gar keinen fall, inkorrekt, unrichtig, eher nicht, gar nicht, na na, ich denke nicht, "
+        "naturlich nicht"
     ),
     skip=phrases(
         "uberspringen, uberspringe, uberspring, weiter, keine, keins, keinen, nichts, keine angabe, lieber nicht, "

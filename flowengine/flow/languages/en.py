@@ -210,16 +210,17 @@ _SPOKEN = Spoken(
         "one, option, entry, choice, the, number, take, i'll, that, i'd, prefer, it's, item, appointment, slot"
     ),
     neither=phrases(
-        "not sure, not certain, don't know, dont know, do not know, no idea, maybe, perhaps, yes and no, "
-        "don't understand, do not understand, what"
+        "but, except, no one, nobody, not sure, not certain, don't know, dont know, do not know, no idea, maybe, "
+        "perhaps, yes and no, don't understand, do not understand, what"
     ),
+    firm=phrases("yes, yeah, yep, yup, yea, absolutely, definitely, certainly, of course, exactly, uh huh"),
     negations=phrases(
         "not, isn't, isnt, don't, dont, wasn't, aren't, didn't, doesn't, never, cannot, can't, wouldn't, won't"
     ),
     around_answers=phrases(
-        "that, that's, is, it, it's, this, please, thanks, thank, you, quite, all, very, much, so, really, i, "
-        "i'm, am, do, did, does, was, are, would, be, the, one, sir, madam, ma'am, oh, actually, yet, at, now, "
-        "sorry, have, got, we"
+        "then, sounds, looks, seems, you're, heck, hell, for, to, me, think, guess, totally, that, that's, is, "
+        "it, it's, this, please, thanks, thank, you, quite, all, very, much, so, really, i, i'm, am, do, did, "
+        "does, was, are, would, be, the, one, sir, madam, ma'am, oh, actually, yet, at, now, sorry, have, got, we"
     ),
 )
 LANGUAGE = Language(
@@ -233,10 +234,10 @@ LANGUAGE = Language(
     ),
     fillers=phrases("please, uh, um, er, well, i, i'd, want, would, like, to, the, a, an, just, ok, okay, so, hm, oh"),
     yes=phrases(
-        "yes, yeah, yep, yup, yea, aye, right, correct, sure, ok, okay, exactly, uh huh, mm hmm, mhm, absolutely, "
-        "certainly, definitely, of course, affirmative, indeed, sounds good, go ahead, fine, alright, true, "
-        "no problem, i think so, please do, perfect, agreed, good, you bet, why not, no worries, it is, i do, "
-        "i am"
+        "great, totally, for sure, that's it, that is it, looks good, that'll do, yes, yeah, yep, yup, yea, aye, "
+        "right, correct, sure, ok, okay, exactly, uh huh, mm hmm, mhm, absolutely, certainly, definitely, "
+        "of course, affirmative, indeed, sounds good, go ahead, fine, alright, true, no problem, i think so, "
+        "please do, perfect, agreed, good, you bet, why not, no worries, it is, i do, i am"
     ),
     no=phrases(
         "no, nope, nah, wrong, incorrect, not, uh uh, negative, no way, of course not, absolutely not, "

@@ -39,7 +39,7 @@ class Spoken:
 
     Ranks: ``last`` are phrases and what they count from the end, ``things`` may stand beside a rank. ``neither`` are
     answers that are neither yes nor no, ``negations`` turn a yes that follows them into a no, and one of
-    ``turned_behind`` that stands before them; ``around_answers`` may stand beside.
+    ``turned_behind`` that stands before them; ``around_answers`` may stand beside, and any words behind a ``firm`` yes.
     """
 
     number: Reader = _none
@@ -79,6 +79,7 @@ class Spoken:
     neither: frozenset[str] = frozenset()
     negations: frozenset[str] = frozenset()
     turned_behind: frozenset[str] = frozenset()
+    firm: frozenset[str] = frozenset()
     around_answers: frozenset[str] = frozenset()
 
 
