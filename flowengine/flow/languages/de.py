@@ -167,8 +167,8 @@ _SPOKEN = Spoken(
         "ware, waren, danke, sind, so, hallo, geheimzahl, vorwahl, rufnummer, handynummer"
     ),
     around_dates=phrases(
-        "wie, mit, mir, gut, passt, mochte, gerne, gern, geburtstag, geburtsdatum, geboren, bin, datum, am, an, "
-        "den, dem, der, vom, zum, des, tag, fur"
+        "gleich, geht, wie, mit, mir, gut, passt, mochte, gerne, gern, geburtstag, geburtsdatum, geboren, bin, "
+        "datum, am, an, den, dem, der, vom, zum, des, tag, fur"
     ),
     around_times=phrases(
         "wie, mit, mir, gut, passt, mochte, gerne, gern, um, gegen, ab, zirka, circa, ungefahr, etwa, so, am, "

@@ -145,15 +145,18 @@ _SPOKEN = Spoken(
     joints=phrases("and"),
     fractions={"a half": 50, "half": 50, "a quarter": 25, "one half": 50, "one quarter": 25, "three quarters": 75},
     around=phrases(
-        "just, like, us, area, my, the, is, it, it's, its, that's, that, this, number, code, pin, account, id, "
-        "zip, phone, please, uh, um, er, hm, well, so, okay, ok, yes, yeah, sure, i, i'm, said, say, then, and, "
-        "be, would, thanks, thank, you, hi, hello"
+        "i'd, just, like, us, area, my, the, is, it, it's, its, that's, that, this, number, code, pin, account, "
+        "id, zip, phone, please, uh, um, er, hm, well, so, okay, ok, yes, yeah, sure, i, i'm, said, say, then, "
+        "and, be, would, thanks, thank, you, hi, hello"
     ),
     around_dates=phrases(
-        "on, of, the, day, a, date, birth, birthday, was, born, how, about, works, work, for, me, good, fine, "
-        "let's, like, i'd"
+        "can, could, we, do, on, of, the, day, a, date, birth, birthday, was, born, how, about, works, work, for, "
+        "me, good, fine, let's, like, i'd"
     ),
-    around_times=phrases("at, around, about, in, the, a, for, how, works, work, me, good, fine, let's, like, i'd, on"),
+    around_times=phrases(
+        "can, could, we, do, say, at, around, about, in, the, a, for, how, works, work, me, good, fine, let's, "
+        "like, i'd, on"
+    ),
     money=phrases("dollar, dollars, buck, bucks, euro, euros, pound, pounds, quid, franc, francs, yen"),
     cents=phrases("cent, cents, penny, pennies, pence, p"),
     months={"sept": 9},
