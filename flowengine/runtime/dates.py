@@ -239,6 +239,8 @@ def _daytimes(words: list[str], known: Spoken) -> Iterator[tuple[list[str], int 
 
 def _placed(minute: int, fixed: bool, part: int | None) -> int | None:
     """Give the minute of the day that is meant: of a clock of twelve hours the one in the part of the day."""
+    if minute > 2 * _HALF_DAY:
+        return None
     if fixed and part is None:
         return minute % (2 * _HALF_DAY)
     begin = (BUSINESS if part is None else part) * 60
@@ -317,7 +319,8 @@ def _hour_and_minutes(words: list[str], known: Spoken) -> tuple[int, bool] | Non
     hour = _hours(first[0], words[0])
     if minutes is None or hour is None or minutes[1] != len(rest) or not 0 <= minutes[0] < (10 if oh else 60):
         return None
-    if not oh and minutes[0] < 10 and len(rest[0]) < 2 and words[first[1]] not in known.clock:
+    # Nobody says "nine five" for 9:05.
+    if not oh and minutes[0] < 10 and not rest[0].startswith("0") and words[first[1]] not in known.clock:
         return None
     return hour[0] + minutes[0], hour[1]
 

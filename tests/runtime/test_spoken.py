@@ -463,6 +463,8 @@ SAID: dict[tuple[str, str], dict[str, Any]] = {
         "three weeks from today": "2026-12-17",
         "the twenty fourth of december": "2026-12-24",
         "wednesday morning": "2026-12-02",
+        "tuesday or wednesday": None,
+        "not tuesday": None,
     },
     ("date", "en-GB"): {
         "5/1": "2027-01-05",
@@ -683,6 +685,9 @@ SAID: dict[tuple[str, str], dict[str, Any]] = {
         "quarter til nine": "08:45",
         "3 30": "15:30",
         "12:45": "12:45",
+        "nine five": None,
+        "9 05": "09:05",
+        "24:30": None,
     },
     ("time", "de"): {
         "halb zehn": "09:30",
@@ -783,6 +788,8 @@ SAID: dict[tuple[str, str], dict[str, Any]] = {
         "20:15 Uhr": "20:15",
         "einundzwanzig Uhr fünf": "21:05",
         "abends um sieben": "19:00",
+        "neun fünf": None,
+        "vierundzwanzig Uhr dreißig": None,
     },
     ("phone", "en-US"): {
         "plus one five five five one two three four": "+15551234",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import lru_cache
 
 from flowengine.flow.languages.language import Language
 from flowengine.flow.languages.spoken import Spoken, listed, phrases, plain_int
@@ -58,7 +57,6 @@ _RANKS = _ranks()
 _WRITTEN_RANK = re.compile(r"([0-9]{1,3})\.")
 
 
-@lru_cache(maxsize=1024)
 def compound(word: str) -> int | None:
     """Give the number that is one word: ``zweiundzwanzig``, ``zweitausendfünfhundert``, folded."""
     if len(word) > _LONGEST:
