@@ -67,19 +67,21 @@ def choose(text: str, things: Iterable[_Meant], lang: str, default: str) -> _Mea
     """Give the one thing that is meant; None where none is, or two are with phrases of equally many words.
 
     A phrase may stand anywhere in what was said, and the one with more words wins. A key that is spoken alone ("two",
-    "press two") takes what has that key, as a phrase of its words would; beside it phrases of words that stand around
-    keys ("number") say nothing.
+    "press two") takes what has that key, as a phrase of its words would; where it is called a key ("press", "number")
+    it goes before phrases of as many words, and phrases of nothing but such words say nothing beside it.
     """
     said = words(text, lang)
     key = key_alone(text, lang)
     idle = language(lang).around_keys if key else frozenset()
+    named = [word for word in said if word not in idle]
+    # Half a word more: a longer phrase wins all the same.
+    key_size = 2 * len(named) + (len(without_fillers(said, lang)) > len(named))
     best: list[_Meant] = []
     size = 0
     for thing in things:
         found = [_phrase(phrase.text, lang) for phrase in thing.hear.spoken_in(lang, default)]
-        here = max((len(phrase) for phrase in found if not idle.issuperset(phrase) and inside(phrase, said)), default=0)
-        if key and key in thing.keys:
-            here = max(here, len([word for word in said if word not in idle]))
+        fits = [2 * len(phrase) for phrase in found if not idle.issuperset(phrase) and inside(phrase, said)]
+        here = max([*fits, key_size] if key and key in thing.keys else fits, default=0)
         if here > size:
             best, size = [thing], here
         elif here and here == size:

@@ -153,7 +153,10 @@ def test_a_key_is_a_phrase_of_its_own_words() -> None:
     assert choose("number two", (two, around), "en", "en") is two
     assert choose("number", (two, around), "en", "en") is around
     assert choose("number two please", (two, more), "en", "en") is more
-    assert choose("two", (two, option("also", "two")), "en", "en") is None
+    also = option("also", "two")
+    assert choose("two", (two, also), "en", "en") is None
+    assert choose("two, please", (two, also), "en", "en") is None
+    assert choose("press two", (two, also), "en", "en") is two
 
 
 def test_the_phrases_of_the_language_in_force_count() -> None:
