@@ -18,7 +18,7 @@ from flowengine.cli.main import FAILED
 if TYPE_CHECKING:
     from flowengine.flow.diagnostics import Diagnostic
     from flowengine.runtime.program import Program
-    from flowengine.testing.cases import Suite
+    from flowengine.testing.cases import Case
     from flowengine.testing.coverage import Coverage, Item
     from flowengine.testing.verdict import Ran
 
@@ -36,6 +36,7 @@ LOOK = 0.5
 )
 @click.option("-k", "part", metavar="TEXT", help="Run only tests with this text in their name; case does not count.")
 @click.option("--jobs", "-j", type=click.IntRange(1), default=1, show_default=True, help="How many processes share it.")
+@click.option("--audio", is_flag=True, help="Place real calls instead, with sound: it takes its time.")
 @click.option("--watch", is_flag=True, help="Run them again whenever a file changes, until Ctrl-C.")
 @click.pass_context
 def command(
@@ -45,6 +46,7 @@ def command(
     fail_under: int | None,
     part: str | None,
     jobs: int,
+    audio: bool,
     watch: bool,
 ) -> None:
     """Run the tests of flows (NAME.test.yaml) and say what they do not reach.
@@ -59,7 +61,12 @@ def command(
       flowengine test --junit-xml results.xml --fail-under 90
     """
     wanted = _Wanted(paths or ("flows",), part or "", jobs, junit, fail_under)
-    if watch:
+    if audio and (watch or junit or fail_under is not None or jobs > 1):
+        raise click.UsageError("--audio goes with PATH and -k only")
+    if audio:
+        if not _audible(wanted):
+            ctx.exit(FAILED)
+    elif watch:
         _watch(wanted)
     elif not _once(wanted):
         ctx.exit(FAILED)
@@ -98,6 +105,32 @@ def _once(wanted: _Wanted) -> bool:
     return not (low or any(ran.failed or ran.findings for ran in run.rans))
 
 
+def _audible(wanted: _Wanted) -> bool:
+    """Place a call for each test; those that can not be one are named, with the reason. False for failures."""
+    import asyncio
+
+    from flowengine.cli import _audio
+
+    tests, _ = _targets(wanted.paths)
+    run = _Run(wanted.part)
+    passed = failed = skipped = 0
+    for path in tests:
+        meant = run.cases(path)
+        if meant is None:
+            failed += 1
+            continue
+        file, cases = meant
+        results = asyncio.run(_audio.run(Path(file), run.program(file), cases)) if cases else []
+        for case, why, problem in results:
+            verdict_ = f"not called: {why}" if why else problem or "passed"
+            colour = "yellow" if why else "red" if problem else "green"
+            click.echo(f"{path}: {case.name}: {click.style(verdict_, fg=colour)}")
+            passed, failed, skipped = passed + (not why and not problem), failed + bool(problem), skipped + bool(why)
+    _print_findings(run)
+    click.echo(f"\n{passed} passed, {failed} failed, {skipped} not called")
+    return not failed
+
+
 def _watch(wanted: _Wanted) -> None:
     """Run the tests, and again whenever a file beside them has changed."""
     seen: dict[Path, float] | None = None
@@ -128,18 +161,24 @@ def _changed(paths: Iterable[str]) -> dict[Path, float]:
 
 def _print(run: _Run) -> None:
     """Print the failures in full, what was not reached, and the last line."""
-    from flowengine.flow import render
     from flowengine.testing import verdict
 
+    _print_findings(run)
     for ran in run.rans:
-        if ran.findings:
-            click.echo("\n" + render.full(ran.findings, run.sources, colour=True), nl=False)
         for result in ran.failed:
             if result.failure:
                 click.echo("\n" + verdict.failure(result, result.failure, run.sources, colour=True), nl=False)
     if run.covered:
         click.echo("\n" + verdict.coverage(run.covered), nl=False)
     click.echo("\n" + verdict.summary(run.rans, run.covered))
+
+
+def _print_findings(run: _Run) -> None:
+    from flowengine.flow import render
+
+    for ran in run.rans:
+        if ran.findings:
+            click.echo("\n" + render.full(ran.findings, run.sources, colour=True), nl=False)
 
 
 class _Run:
@@ -169,7 +208,7 @@ class _Run:
             for done in pool.map(_alone, paths, [self.part] * len(paths)):
                 self.sources |= done.sources
                 for file in done.tested:
-                    self._program(file)
+                    self.program(file)
                 for file, reached in done.reached.items():
                     self._coverage[file].reached |= reached
                 if done.ran:
@@ -183,6 +222,24 @@ class _Run:
 
     def file(self, path: Path) -> Ran | None:
         """Run one file of tests; None where none of its tests was asked for."""
+        ran, flow, cases = self._load(path)
+        if flow and cases:
+            self._run(cases, flow, ran)
+        elif flow and self.part:
+            return None
+        self.rans.append(ran)
+        return ran
+
+    def cases(self, path: Path) -> tuple[str, list[Case]] | None:
+        """Give the file of the tested flow and the tests that were asked for; None where there are findings."""
+        ran, flow, cases = self._load(path)
+        if flow:
+            return flow, cases
+        self.rans.append(ran)
+        return None
+
+    def _load(self, path: Path) -> tuple[Ran, str, list[Case]]:
+        """Read one file of tests: its findings, or its flow's file and the tests that were asked for."""
         from flowengine.flow.diagnostics import Severity
         from flowengine.testing.reading import load_tests
         from flowengine.testing.verdict import Ran
@@ -198,31 +255,27 @@ class _Run:
             if flow.flow is None:
                 findings += [d for d in flow.diagnostics if d.severity is Severity.ERROR]
         ran = Ran(name, findings=findings)
-        if loaded.suite and flow and not findings:
-            if self.part and not any(self.part in case.name.casefold() for case in loaded.suite.tests):
-                return None
-            self._run(loaded.suite, flow.file, ran)
-        self.rans.append(ran)
-        return ran
+        if not loaded.suite or not flow or findings:
+            return ran, "", []
+        return ran, flow.file, [case for case in loaded.suite.tests if self.part in case.name.casefold()]
 
-    def _run(self, suite: Suite, file: str, ran: Ran) -> None:
+    def _run(self, cases: Sequence[Case], file: str, ran: Ran) -> None:
         from flowengine.testing import runner
         from flowengine.testing.coverage import Together
 
-        program = self._program(file)
+        program = self.program(file)
         observer = Together([self._coverage[one.flow.file] for one in program.all])
-        for case in suite.tests:
-            if self.part in case.name.casefold():
-                begin = perf_counter()
-                ran.results.append(runner.run(program, case, observer))
-                ran.seconds.append(perf_counter() - begin)
+        for case in cases:
+            begin = perf_counter()
+            ran.results.append(runner.run(program, case, observer))
+            ran.seconds.append(perf_counter() - begin)
 
     def untested(self, file: str) -> None:
         """Count a flow that no test is for, unless only some tests were asked for."""
         if not self.part and file not in self._programs and self.shelf.load(file).flow:
-            self._program(file)
+            self.program(file)
 
-    def _program(self, file: str) -> Program:
+    def program(self, file: str) -> Program:
         """Give a flow made ready, once for all its files of tests."""
         from flowengine.testing.coverage import Coverage
 
