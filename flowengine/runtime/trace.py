@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from flowengine.runtime.effects import Effect, PlayPrompt, Speech
+from flowengine.runtime.effects import Effect, PlayPrompt, RunTool, Speech
 from flowengine.runtime.events import DigitPressed, Event
 from flowengine.runtime.prompts import COVER
 
@@ -40,6 +40,9 @@ def _tagged(value: Event | Effect) -> dict[str, Any]:
 
 
 def _covered(effect: Effect) -> Effect:
+    if isinstance(effect, RunTool):
+        # What goes to a tool may be private or secret, and nothing here says which of it is.
+        return dataclasses.replace(effect, args=dict.fromkeys(effect.args, COVER), request={})
     if not isinstance(effect, PlayPrompt):
         return effect
     parts = tuple(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import wave
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from flowengine.audio import mulaw
 from flowengine.audio.resample import Resampler
 from flowengine.call.ports import Store
 from flowengine.errors import EnvironmentProblem
+from flowengine.flow.diagnostics import Diagnostic
 from flowengine.flow.folder import Folder
 from flowengine.flow.loader import Loaded, compile_templates, duplicate_flows, included_files, load
 from flowengine.flow.model import Flow, NodeType, Segment, parts, walk
@@ -24,12 +25,21 @@ RATE = 8000
 
 
 class FlowFolder:
-    """Implements the port ``Library`` over a folder of flows."""
+    """Implements the port ``Library`` over a folder of flows.
 
-    def __init__(self, store: Store, types: Mapping[str, NodeType]) -> None:
+    ``judge`` says what this server does not let a flow do.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        types: Mapping[str, NodeType],
+        judge: Callable[[Flow], Iterable[Diagnostic]] = lambda flow: (),
+    ) -> None:
         self.programs: dict[str, Program] = {}
         self._store = store
         self._types = types
+        self._judge = judge
         self._revisions: dict[str, Program] = {}
 
     async def open(self, folder: Path) -> list[tuple[Loaded, str]]:
@@ -44,7 +54,7 @@ class FlowFolder:
         for loaded in flows:
             if loaded.file in twice:
                 loaded = replace(loaded, flow=None, diagnostics=(*loaded.diagnostics, twice[loaded.file]))
-            if loaded.flow is not None and (missing := unready(loaded.flow)):
+            if loaded.flow is not None and (missing := (*unready(loaded.flow), *self._judge(loaded.flow))):
                 loaded = replace(loaded, flow=None, diagnostics=(*loaded.diagnostics, *missing))
             if loaded.diagnostics:
                 found.append((loaded, loaded.file))
