@@ -20,6 +20,7 @@ from flowengine.runtime.effects import RunTool
 log = logging.getLogger("flowengine.call")
 
 LEFT_BEHIND = 10.0  # seconds that a run has after its call
+GRACE = 1.0  # seconds after its time: during a call the interpreter counts it, and cuts the run off
 MAX_RUNS = 500  # at once in a process; one more fails at once
 
 Told = Callable[[str, Any, str], None]
@@ -52,6 +53,7 @@ class Running:
         """Cut a run off; after this nothing is told of it."""
         task, _ = self._runs.pop(run, (None, False))
         if task is not None:
+            log.info("cut off: the %s", task.get_name())
             task.cancel()
 
     def leave(self) -> None:
@@ -68,11 +70,11 @@ class Running:
     async def _carry_out(self, wanted: RunTool) -> None:
         result, error = None, ""
         try:
-            async with asyncio.timeout(wanted.timeout):
+            async with asyncio.timeout(wanted.timeout + GRACE):
                 result = await self._answer(wanted)
         except TimeoutError:
             error = "timeout"
-            log.warning("the tool %s of call %s did not answer in %g s", wanted.tool, self._call, wanted.timeout)
+            log.warning("the tool %s of call %s did not answer in time", wanted.tool, self._call)
         except ToolError as failure:
             error = failure.error
             log.warning("the tool %s of call %s failed: %s", wanted.tool, self._call, failure)

@@ -84,7 +84,9 @@ def _split(entry: str) -> tuple[str, int | None]:
     """Part `host:port` and `[address]:port`; a bare IPv6 address has no port."""
     host, port = entry, ""
     if entry.startswith("["):
-        host, _, port = entry[1:].partition("]")
+        host, end, port = entry[1:].partition("]")
+        if not end or (port and not port.startswith(":")):
+            raise EnvironmentProblem(f"tools.hosts: {entry} is neither a host nor a network")
         port = port.removeprefix(":")
     elif entry.count(":") == 1:
         host, _, port = entry.partition(":")

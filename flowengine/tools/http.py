@@ -97,6 +97,8 @@ class HttpTools:
         """Raise ``ToolError`` for an address that may not be asked."""
         if url.scheme not in PORTS or not url.host:
             raise ToolError("error", "the address is neither http nor https")
+        if not 0 < _port(url) < 65536:
+            raise ToolError("error", "the address is none")
         if url.userinfo:
             raise ToolError("error", "the address has a user or a password in it; use a header")
         if not self._hosts.allows(_host(url), _port(url)):

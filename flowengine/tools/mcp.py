@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TextIO, cast
 
 import anyio
 import httpx2
@@ -145,6 +146,7 @@ class _Session:
                 # Bounded by ``aclose``, which the end of the process calls.
                 await over.wait()
         except Exception as error:  # a transport raises what it likes, when it begins and when it ends
+            # Why, the command itself says when it is run by hand.
             log.warning("the session with the MCP server %s failed: %s", self._name, _told(error))
             if not ready.done():
                 ready.set_exception(ToolError("error", f"there is no session with {self._name}"))
@@ -166,7 +168,11 @@ class _Session:
             return
         command, *words = server.command
         parameters = mcp.StdioServerParameters(command=command, args=words, env=dict(server.env))
-        async with mcp.stdio_client(parameters) as (incoming, outgoing), anyio.create_task_group() as group:
+        async with (
+            _nowhere() as nowhere,
+            mcp.stdio_client(parameters, nowhere) as (incoming, outgoing),
+            anyio.create_task_group() as group,
+        ):
             # A command that ends while nobody asks it anything would be missed only by the next who does.
             give, take = anyio.create_memory_object_stream[Any](0)
 
@@ -183,6 +189,13 @@ class _Session:
             async with take:
                 yield take, outgoing
             group.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def _nowhere() -> AsyncIterator[TextIO]:
+    """Give what takes a command's standard error: many write there what they were asked, which no log of ours holds."""
+    with open(os.devnull, "w") as file:  # noqa: ASYNC230  # the null device does not block
+        yield file
 
 
 def _told(error: BaseException) -> str:

@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Decimal
 
 from flowengine.runtime import trace
-from flowengine.runtime.effects import Note, Pause, PlayPrompt, Policy, Recording, Speech
+from flowengine.runtime.effects import Note, Pause, PlayPrompt, Policy, Recording, RunTool, Speech
 from flowengine.runtime.events import CallerHungUp, DigitPressed
 
 
@@ -32,6 +32,16 @@ def test_what_is_private_is_covered() -> None:
     assert line["effects"][0]["parts"][0]["text"] == "Your number is • •."
     assert "4 2" not in text
     assert json.loads(trace.line(DigitPressed(1.0, "7"), [], sensitive=False))["event"]["digit"] == "7"
+
+
+def test_what_goes_to_a_tool_is_covered() -> None:
+    request = {"url": "https://api.example/4111", "headers": {"Authorization": "secret"}}
+    run = RunTool("e1.t1", "pay", "http", "POST", {"card": "4111"}, request, 8.0, "c.e1.t1")
+    text = trace.line(CallerHungUp(1.0), [run], sensitive=False)
+    assert "4111" not in text
+    assert "secret" not in text
+    effect = json.loads(text)["effects"][0]
+    assert (effect["tool"], effect["args"], effect["request"]) == ("pay", {"card": "•"}, {})
 
 
 def test_values_of_a_flow_can_all_be_written() -> None:
