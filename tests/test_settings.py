@@ -174,7 +174,7 @@ MISTAKES = [
     ("tools: {hosts: [a.example/x]}", {}, None, "a.example/x", 1, 17, "a host"),
     ("tools: {python: ['shop:book']}", {}, None, "shop:book", 1, 18, "a module"),
     ("tools: {mcp: {crm: x}}", {}, None, "x", 1, 20, "command"),
-    ("tools: {mcp: {crm: {command: []}}}", {}, None, "command", 1, 30, ""),
+    ("tools: {mcp: {crm: {command: []}}}", {}, None, "command", 1, 21, ""),
     ("tools: {mcp: {crm: {url: crm.example}}}", {}, None, "crm.example", 1, 26, "https://"),
     ("tools: {mcp: {crm: {}}}", {}, "wrong-value", "", 1, 20, "`command`"),
     ("tools: {mcp: {crm: {url: 'http://a', command: [b]}}}", {}, "wrong-value", "", 1, 20, "`command`"),

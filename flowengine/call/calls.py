@@ -110,7 +110,7 @@ class Calls:
             carrier=dialect.name,
             carrier_call_id=incoming.carrier_call_id,
             flow=program.flow.name,
-            revision=program.flow.revision,
+            revision=program.revision,
             caller=incoming.caller,
             called=incoming.called,
             direction=incoming.direction,
@@ -189,6 +189,7 @@ class Calls:
             clock = CallClock(loop, at)
             interpreter = Interpreter.restore(program, self.engine.env, call.snapshot, at)
             events = [fact.StreamResumed(at)]
+            self.engine.store.trace(call.id, trace.resumed(at, call.snapshot))
             outcome = (call.pending or {}).get("outcome")
             if outcome is None and interpreter.transferring:
                 # A process that died between asking for a transfer and noting it: nobody dials, and nobody would speak.
@@ -272,8 +273,8 @@ class Calls:
             event = fact.CallerHungUp(at, reason, dropped)
         else:
             event = fact.CallStopped(at, reason)
-        wishes = interpreter.handle(event)
-        self.engine.store.trace(call.id, trace.line(event, wishes, sensitive=False))
+        wishes, line = trace.handle(interpreter, event)
+        self.engine.store.trace(call.id, line)
         running = Running(self.engine, call.id, _nobody_waits)
         for effect in wishes:
             if isinstance(effect, RunTool):

@@ -213,9 +213,8 @@ class CallSession:
                     await self._handle(event)
 
     async def _handle(self, event: fact.Event) -> None:
-        sensitive = self.interpreter.sensitive if not isinstance(event, fact.CallStarted) else False
-        wishes = self.interpreter.handle(event)
-        self._trace(trace.line(event, wishes, sensitive=sensitive))
+        wishes, line = trace.handle(self.interpreter, event)
+        self._trace(line)
         saving = any(isinstance(effect, wish.SaveSnapshot) for effect in wishes)
         if saving and not self.interpreter.ended:
             self._save()

@@ -73,12 +73,6 @@ def load_included(file: str, data: bytes | str, types: Mapping[str, NodeType]) -
     return Loaded(None, tuple(report.sorted()), parsed.lines, file, readable=isinstance(parsed.root, MappingValue))
 
 
-def included_files(file: str, data: bytes | str) -> tuple[str, ...]:
-    """Give the files that a flow includes, whatever else is in it."""
-    root = source.read(file, data, Report()).root
-    return tuple(including.paths(root, file)) if isinstance(root, MappingValue) else ()
-
-
 def duplicate_flows(flows: Iterable[Loaded]) -> list[Diagnostic]:
     """Report every flow whose name an earlier one of the same run has."""
     first: dict[str, Span] = {}

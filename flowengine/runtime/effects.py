@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec import Struct, field
 
-@dataclass(frozen=True, slots=True)
-class Speech:
+
+class Speech(Struct, frozen=True, tag=True):
     """Words for the voice. ``constant`` words may be cached on disk; ``shown`` is what the trace says instead."""
 
     text: str
@@ -19,16 +19,14 @@ class Speech:
     shown: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Recording:
+class Recording(Struct, frozen=True, tag=True):
     """A file beside the flow, with the words to speak when it can not be played."""
 
     file: str
     words: Speech | None
 
 
-@dataclass(frozen=True, slots=True)
-class Pause:
+class Pause(Struct, frozen=True, tag=True):
     """Silence, in seconds."""
 
     seconds: float
@@ -37,8 +35,7 @@ class Pause:
 Part = Speech | Recording | Pause
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Struct, frozen=True, tag=True):
     """What may stop this prompt: ``keys`` are the keys that do, after ``after`` seconds of it.
 
     ``deaf`` is a key that does not until ``deaf_until`` (on the call's clock): an end key that comes a moment too late.
@@ -54,8 +51,7 @@ class Policy:
     ignore: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class PlayPrompt:
+class PlayPrompt(Struct, frozen=True, tag=True):
     """Play these parts without a gap, behind nothing: at most one prompt is on at a time."""
 
     prompt: str
@@ -64,15 +60,13 @@ class PlayPrompt:
     policy: Policy
 
 
-@dataclass(frozen=True, slots=True)
-class StopPrompt:
+class StopPrompt(Struct, frozen=True, tag=True):
     """Stop a prompt that a timer or an end has overtaken."""
 
     prompt: str
 
 
-@dataclass(frozen=True, slots=True)
-class RunTool:
+class RunTool(Struct, frozen=True, tag=True):
     """Run a tool; ``ToolFinished`` follows. ``key`` is the same for every repetition of one run, and never again.
 
     ``request`` is what an HTTP tool sends (`method`, `url`, `headers`, `query`, `body`), empty for others; ``args`` are
@@ -90,15 +84,13 @@ class RunTool:
     keep: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class CancelTool:
+class CancelTool(Struct, frozen=True, tag=True):
     """Nobody waits for this run any more, and it is one that may be cut off."""
 
     run: str
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(Struct, frozen=True, tag=True):
     """Ask a model and speak what it answers while it comes; ``ReplyStarted`` and the rest follow.
 
     ``system`` is its prompt, ``messages`` what was said, ``tools`` and ``exits`` what it may do (JSON Schema by name).
@@ -119,15 +111,13 @@ class Ask:
     realtime: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class CancelReply:
+class CancelReply(Struct, frozen=True, tag=True):
     """Stop asking, and what is being spoken of the answer; ``ReplyInterrupted`` does not follow."""
 
     reply: str
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True, tag=True):
     """Record the caller after a beep; ``RecordingFinished`` follows. ``max`` and ``silence`` in seconds."""
 
     recording: str
@@ -136,22 +126,19 @@ class Record:
     beep: bool
 
 
-@dataclass(frozen=True, slots=True)
-class StopRecording:
+class StopRecording(Struct, frozen=True, tag=True):
     """End a recording now; ``RecordingFinished`` follows."""
 
     recording: str
 
 
-@dataclass(frozen=True, slots=True)
-class PressKeys:
+class PressKeys(Struct, frozen=True, tag=True):
     """Send key tones to the far end, `w` for half a second of silence; ``KeysSent`` follows."""
 
     keys: str
 
 
-@dataclass(frozen=True, slots=True)
-class Transfer:
+class Transfer(Struct, frozen=True, tag=True):
     """Hand the caller over; the stream ends. ``ring`` and ``max`` in seconds; ``mode`` is `dial` or `blind`."""
 
     number: str
@@ -161,29 +148,25 @@ class Transfer:
     max: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class HangUp:
+class HangUp(Struct, frozen=True, tag=True):
     """End the call at the carrier, after what was played has been heard."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class SaveSnapshot:
+class SaveSnapshot(Struct, frozen=True, tag=True):
     """Journal the state: at a node's entry and before each side effect."""
 
     node: str
 
 
-@dataclass(frozen=True, slots=True)
-class EndCall:
+class EndCall(Struct, frozen=True, tag=True):
     """The call is over; ``reason`` is from the closed list of ended reasons. The last effect of every call."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(Struct, frozen=True, tag=True):
     """For the trace only: why something happened or did not."""
 
     what: str

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class CallStarted:
+
+class CallStarted(Struct, frozen=True, tag=True):
     """The call's first stream is open. ``started`` is the wall clock (ISO 8601, UTC), ``seed`` draws `one_of`."""
 
     at: float
@@ -18,15 +18,13 @@ class CallStarted:
     args: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class StreamResumed:
+class StreamResumed(Struct, frozen=True, tag=True):
     """A new stream of a call that has a snapshot: after a dropped socket, or after a transfer."""
 
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class PromptFinished:
+class PromptFinished(Struct, frozen=True, tag=True):
     """All of the prompt was played. ``seconds`` is its length; ``mark_lost`` says that this is an estimate."""
 
     at: float
@@ -35,8 +33,7 @@ class PromptFinished:
     mark_lost: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class PromptInterrupted:
+class PromptInterrupted(Struct, frozen=True, tag=True):
     """The shell stopped the prompt as its policy allows. ``heard`` in seconds; the key that did it comes next."""
 
     at: float
@@ -45,8 +42,7 @@ class PromptInterrupted:
     estimated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class PromptFailed:
+class PromptFailed(Struct, frozen=True, tag=True):
     """The voice failed before the prompt was complete. ``heard`` in seconds."""
 
     at: float
@@ -55,23 +51,20 @@ class PromptFailed:
     kind: str
 
 
-@dataclass(frozen=True, slots=True)
-class DigitPressed:
+class DigitPressed(Struct, frozen=True, tag=True):
     """The caller pressed a key: one of 0-9 * # A-D."""
 
     at: float
     digit: str
 
 
-@dataclass(frozen=True, slots=True)
-class SpeechStarted:
+class SpeechStarted(Struct, frozen=True, tag=True):
     """The caller began to speak, or something sounds as if."""
 
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class UtteranceEnded:
+class UtteranceEnded(Struct, frozen=True, tag=True):
     """The final transcript of what the caller said; empty where there were no words. ``began`` is when it began."""
 
     at: float
@@ -79,8 +72,7 @@ class UtteranceEnded:
     began: float
 
 
-@dataclass(frozen=True, slots=True)
-class ToolFinished:
+class ToolFinished(Struct, frozen=True, tag=True):
     """A tool has answered, or has failed: ``error`` is empty, `timeout`, `http.404` or `error`."""
 
     at: float
@@ -89,16 +81,14 @@ class ToolFinished:
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ReplyStarted:
+class ReplyStarted(Struct, frozen=True, tag=True):
     """A model's answer has begun: its first word, tool or exit is there."""
 
     at: float
     reply: str
 
 
-@dataclass(frozen=True, slots=True)
-class ReplyActed:
+class ReplyActed(Struct, frozen=True, tag=True):
     """A model wants a tool run, or to leave: ``act`` is `tool`, `exit` or `option`, ``id`` the model's name of it."""
 
     at: float
@@ -109,8 +99,7 @@ class ReplyActed:
     values: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class ReplyFinished:
+class ReplyFinished(Struct, frozen=True, tag=True):
     """A model's answer is complete and its words were heard. ``seconds`` is how long they lasted."""
 
     at: float
@@ -119,8 +108,7 @@ class ReplyFinished:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class ReplyInterrupted:
+class ReplyInterrupted(Struct, frozen=True, tag=True):
     """The caller cut a model's answer: ``text`` is what was heard of it. What cut it comes next."""
 
     at: float
@@ -129,8 +117,7 @@ class ReplyInterrupted:
     heard: float
 
 
-@dataclass(frozen=True, slots=True)
-class ReplyFailed:
+class ReplyFailed(Struct, frozen=True, tag=True):
     """The model failed; ``text`` is what was heard of its answer before."""
 
     at: float
@@ -139,8 +126,7 @@ class ReplyFailed:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class RecordingFinished:
+class RecordingFinished(Struct, frozen=True, tag=True):
     """The caller's voice is in a file: its address, or an empty text where there was only silence."""
 
     at: float
@@ -149,16 +135,14 @@ class RecordingFinished:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class KeysSent:
+class KeysSent(Struct, frozen=True, tag=True):
     """The tones that were to be sent to the far end are sent."""
 
     at: float
     keys: str
 
 
-@dataclass(frozen=True, slots=True)
-class EventReceived:
+class EventReceived(Struct, frozen=True, tag=True):
     """An application sent an event to the call."""
 
     at: float
@@ -166,30 +150,26 @@ class EventReceived:
     data: Any = None
 
 
-@dataclass(frozen=True, slots=True)
-class MachineAnswered:
+class MachineAnswered(Struct, frozen=True, tag=True):
     """An answering machine picked up, and its beep (or two seconds of silence) has passed."""
 
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class TransferFinished:
+class TransferFinished(Struct, frozen=True, tag=True):
     """The carrier told how the dialled party answered: `ended`, `busy`, `noanswer`, `declined` or `failed`."""
 
     at: float
     outcome: str
 
 
-@dataclass(frozen=True, slots=True)
-class TimePassed:
+class TimePassed(Struct, frozen=True, tag=True):
     """It is later than the interpreter's deadline."""
 
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class CallerHungUp:
+class CallerHungUp(Struct, frozen=True, tag=True):
     """The caller is gone. ``reason`` is an ended reason; `flow.transfer` when a transfer had connected."""
 
     at: float
@@ -197,8 +177,7 @@ class CallerHungUp:
     dropped: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class CallStopped:
+class CallStopped(Struct, frozen=True, tag=True):
     """The call can not go on for a reason of the carrier's or of ours: `carrier.failed`, `engine.drained`, …"""
 
     at: float

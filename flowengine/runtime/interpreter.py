@@ -9,7 +9,7 @@ Going from node to node never recurses: a way on is put into ``_next`` and taken
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from flowengine.errors import Bug
@@ -62,13 +62,37 @@ class Interpreter(Dialogue):
         return cls(program, env, State.from_json(snapshot, at))
 
     @property
-    def sensitive(self) -> bool:
-        """Whether keys pressed now belong to a private variable, so that the trace masks them."""
-        state = self._state
-        return bool(state and state.visit.node and self.node.spec is not None and self._into() in self.program.private)
+    def has_private(self) -> bool:
+        """Whether a flow of this call has private variables."""
+        return any(program.private for program in self._programs)
 
-    def _into(self) -> str:
-        return getattr(self.node.spec, "into", "")
+    @property
+    def keys_kept(self) -> int:
+        """How many keys were typed ahead."""
+        return len(self._state.keys) if self._state else 0
+
+    def covers(self, event: fact.Event) -> bool:
+        """Whether a fact may tell of a private variable; asked before it is handled.
+
+        While a value is confirmed the keys 1 and 2 are answers, not parts of it.
+        """
+        state = self._state
+        if state is None or not state.visit.node or not isinstance(event, fact.DigitPressed | fact.UtteranceEnded):
+            return False
+        if state.visit.node not in self.program.sensitive:
+            return False
+        confirms = state.local.get("confirming") and isinstance(event, fact.DigitPressed) and event.digit in "12"
+        return not confirms
+
+    def private_values(self) -> frozenset[str]:
+        """Give the texts of what private variables and arguments hold now, but for single characters."""
+        if self._state is None or not self.has_private:
+            return frozenset()
+        return frozenset(
+            text
+            for program, frame in zip(self._programs, self._state.frames, strict=False)
+            for text in _texts(program, frame)
+        )
 
     def _begin(self, event: fact.CallStarted) -> None:
         if self._state is not None:
@@ -332,3 +356,12 @@ _TAKEN: Mapping[type[Any], Callable[[Interpreter, Any], None]] = {
     fact.CallerHungUp: lambda it, event: it._hung_up(event),
     fact.CallStopped: lambda it, event: it._stopped(event),
 }
+
+
+def _texts(program: Program, frame: Frame) -> Iterator[str]:
+    for name in program.private:
+        holder, _, argument = name.partition(".")
+        value = frame.args.get(argument) if argument else frame.vars.get(holder)
+        for held in (value, frame.tentative.get(name)):
+            if held is not None and not isinstance(held, bool) and len(text := str(held)) > 1:
+                yield text

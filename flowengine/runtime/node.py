@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+from msgspec import Struct
 
 from flowengine.flow.diagnostics import Span
 from flowengine.flow.model import Assignment, Command, Flow, Node, NodeType, Prompt, ToolRun
@@ -13,86 +14,74 @@ from flowengine.runtime.effects import Effect
 from flowengine.runtime.state import Visit
 
 
-@dataclass(frozen=True, slots=True)
-class KeyTaken:
+class KeyTaken(Struct, frozen=True):
     """A key for this node: pressed now, or taken from what was typed ahead."""
 
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class TimerDue:
+class TimerDue(Struct, frozen=True):
     """A timer that the node (or its input) had started has run out."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class PromptOver:
+class PromptOver(Struct, frozen=True):
     """The prompt that was played with ``speak`` was heard, or ``cut`` by a key that is kept for the next node."""
 
     cut: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Transferred:
+class Transferred(Struct, frozen=True):
     """The outcome of the transfer that this node asked for."""
 
     outcome: str
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(Struct, frozen=True):
     """What the caller said, as a final transcript."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class ToolDone:
+class ToolDone(Struct, frozen=True):
     """The tool that this node ran has answered with ``result``."""
 
     run: str
     result: Any
 
 
-@dataclass(frozen=True, slots=True)
-class ToolFailed:
+class ToolFailed(Struct, frozen=True):
     """A tool that a model asked for has failed for good: ``error`` is `timeout`, `http.404` or `error`."""
 
     run: str
     error: str
 
 
-@dataclass(frozen=True, slots=True)
-class EventCame:
+class EventCame(Struct, frozen=True):
     """An event of the application that this node waits for; its data is `result`."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(Struct, frozen=True):
     """The recording that this node asked for: its address, empty where the caller said nothing."""
 
     address: str
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(Struct, frozen=True):
     """The keys that this node sent are sent."""
 
 
-@dataclass(frozen=True, slots=True)
-class Replied:
+class Replied(Struct, frozen=True):
     """The model's answer that this node asked for is complete and heard, or was ``cut`` by the caller."""
 
     text: str
     cut: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Acted:
+class Acted(Struct, frozen=True):
     """The model wants something: ``act`` is `tool`, `exit` or `option`."""
 
     act: str
@@ -101,8 +90,7 @@ class Acted:
     values: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class ReplyBroke:
+class ReplyBroke(Struct, frozen=True):
     """The model failed; ``text`` is what was heard of its answer before."""
 
     text: str

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import wave
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from flowengine.call.ports import Store
 from flowengine.errors import EnvironmentProblem
 from flowengine.flow.diagnostics import Diagnostic
 from flowengine.flow.folder import Folder
-from flowengine.flow.loader import Loaded, compile_templates, duplicate_flows, included_files, load
+from flowengine.flow.loader import Loaded, compile_templates, duplicate_flows, load
 from flowengine.flow.model import Flow, NodeType, Segment, parts, walk
 from flowengine.runtime.program import Program
 from flowengine.runtime.prompts import audio_path
@@ -50,23 +51,40 @@ class FlowFolder:
         included = {file for loaded in flows for file in loaded.included}
         flows = [loaded for loaded in flows if loaded.file not in included]
         twice = {finding.span.file: finding for finding in duplicate_flows(flows)}
-        found: list[tuple[Loaded, str]] = []
-        for loaded in flows:
+        for number, loaded in enumerate(flows):
             if loaded.file in twice:
-                loaded = replace(loaded, flow=None, diagnostics=(*loaded.diagnostics, twice[loaded.file]))
-            if loaded.flow is not None and (missing := (*unready(loaded.flow), *self._judge(loaded.flow))):
-                loaded = replace(loaded, flow=None, diagnostics=(*loaded.diagnostics, *missing))
-            if loaded.diagnostics:
-                found.append((loaded, loaded.file))
-            flow = loaded.flow
-            if flow is not None:
-                compile_templates(flow)
-                self.programs[flow.name] = self._revisions[flow.revision] = Program(flow)
-                # The name of the file goes with the text: prompts from files stand beside it.
-                await self._store.keep_flow(flow.revision, flow.file, texts[flow.file].decode("utf-8-sig"))
-                for file in flow.included:
-                    await self._store.keep_flow(f"{flow.revision}/{file}", file, texts[file].decode("utf-8-sig"))
-        return found
+                flows[number] = _refused(loaded, [twice[loaded.file]])
+            elif loaded.flow is not None and (missing := (*unready(loaded.flow), *self._judge(loaded.flow))):
+                flows[number] = _refused(loaded, missing)
+        flows = _without_those_that_run_others(flows)
+        self.programs = self._ready(flows)
+        for program in self.programs.values():
+            await self._keep(program, texts)
+        return [(loaded, loaded.file) for loaded in flows if loaded.diagnostics]
+
+    def _ready(self, flows: Iterable[Loaded]) -> dict[str, Program]:
+        """Make flows ready to run; they can run each other."""
+        programs: dict[str, Program] = {}
+        for loaded in flows:
+            if loaded.flow is not None:
+                compile_templates(loaded.flow)
+                programs[loaded.flow.name] = Program(loaded.flow, programs)
+        for program in programs.values():
+            self._revisions[program.revision] = program
+        return programs
+
+    async def _keep(self, program: Program, texts: Mapping[str, bytes]) -> None:
+        """Keep every text that a program was made of: its own by its revision, the others by that and their file.
+
+        The name of the file goes with the text: prompts from files stand beside it.
+        """
+        own = program.flow
+        files = [file for one in program.all for file in (one.flow.file, *one.flow.included)]
+        others = [file for file in dict.fromkeys(files) if file != own.file]
+        await self._store.keep_flow(program.revision, own.file, _text(texts[own.file]))
+        await self._store.keep_flow(f"{program.revision}/", own.file, json.dumps(others))
+        for file in others:
+            await self._store.keep_flow(f"{program.revision}/{file}", file, _text(texts[file]))
 
     async def named(self, name: str) -> Program | None:
         """Give the present revision of a flow."""
@@ -79,17 +97,43 @@ class FlowFolder:
         kept = await self._store.flow_text(revision)
         if kept is None:
             return None
-        texts: dict[str, bytes] = {}
-        for file in included_files(*kept):
+        own, text = kept
+        texts = {own: text.encode()}
+        listed = await self._store.flow_text(f"{revision}/")
+        for file in json.loads(listed[1]) if listed else ():
             part = await self._store.flow_text(f"{revision}/{file}")
             if part is not None:
-                texts[file] = part[1].encode("utf-8")
-        flow = load(kept[0], kept[1], self._types, Folder(lambda: (), texts.get, self._types)).flow
-        if flow is None:
-            return None
-        compile_templates(flow)
-        self._revisions[revision] = Program(flow)
-        return self._revisions[revision]
+                texts[file] = part[1].encode()
+        beside = Folder(lambda: texts, texts.get, self._types)
+        programs = self._ready(load(file, data, self._types, beside) for file, data in texts.items())
+        return next((program for program in programs.values() if program.flow.file == own), None)
+
+
+def _refused(loaded: Loaded, why: Iterable[Diagnostic]) -> Loaded:
+    return replace(loaded, flow=None, diagnostics=(*loaded.diagnostics, *why))
+
+
+def _without_those_that_run_others(flows: list[Loaded]) -> list[Loaded]:
+    """Refuse flows that run a flow that is not served, until nothing more is refused."""
+    while True:
+        served = {loaded.flow.name for loaded in flows if loaded.flow is not None}
+        after = [_refused(loaded, found) if (found := list(_missing(loaded, served))) else loaded for loaded in flows]
+        if after == flows:
+            return flows
+        flows = after
+
+
+def _missing(loaded: Loaded, served: Collection[str]) -> Iterator[Diagnostic]:
+    for node in loaded.flow.nodes.values() if loaded.flow else ():
+        name = node.type.runs(node.spec)
+        if name and name not in served:
+            message = f'a server does not run the flow "{name}", which this one runs'
+            help_ = f'see the findings of "{name}"'
+            yield Diagnostic("not-run-yet", message, node.name_span, about=name, help=help_)
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8-sig")
 
 
 def flow_files(folder: Path) -> Iterator[Path]:

@@ -934,8 +934,11 @@ nodes:
     goto: end
 """
     )
-    assert talk.it.sensitive
+    assert talk.it.covers(fact.DigitPressed(1.0, "1"))
+    assert talk.it.covers(fact.UtteranceEnded(1.0, "one two", 1.0))
     talk.press("1234")
+    assert talk.it.covers(fact.DigitPressed(1.0, "5"))
+    assert not talk.it.covers(fact.DigitPressed(1.0, "1")), "it answers the question whether the value is right"
     part = talk.prompt.parts[0] if talk.prompt else None
     assert isinstance(part, wish.Speech)
     assert (part.text, part.shown) == ("1 2 3 4?", "• • • •?")

@@ -16,9 +16,18 @@ from flowengine.settings import McpServer, ToolSettings
 ENV = {"API": "https://api.example.com:8443/v1", "HOST": "api.example.com"}
 
 
+FLOW = """flow: test
+version: 1
+vars: {id: {type: text, default: a}}
+tools:
+  it: TOOL
+nodes:
+  main: {tool: it, goto: end}
+"""
+
+
 def flow(tool: str) -> Flow:
-    text = f"flow: test\nversion: 1\nvars: {{id: {{type: text, default: a}}}}\ntools:\n  it: {tool}\nnodes:\n  main: {{tool: it, goto: end}}\n"
-    found = load("test.yaml", text, node_types())
+    found = load("test.yaml", FLOW.replace("TOOL", tool), node_types())
     assert found.flow is not None, found.diagnostics
     return found.flow
 

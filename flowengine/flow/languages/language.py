@@ -5,6 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from flowengine.flow.languages.spoken import Spoken
+
+
+def _as_it_is(text: str) -> str:
+    return text
+
 
 @dataclass(frozen=True, slots=True)
 class Language:
@@ -14,9 +20,10 @@ class Language:
     ``plural`` makes the plural of a word (None: the language has no rule, the author gives both forms). ``date`` and
     ``time`` are CLDR patterns in the place of CLDR's own (empty: those of CLDR are right).
 
-    What callers say: ``numbers`` are words that stand for digits and signs of keys, ``around_keys`` those that stand
-    around a key's name, ``fillers`` those that mean nothing; ``yes``, ``no`` and ``skip`` answer. All are folded:
-    small, without accents.
+    What callers say: ``signs`` are the words for the keys ``*`` and ``#``, ``around_keys`` those that stand around a
+    key's name, ``fillers`` those that mean nothing; ``yes``, ``no``, ``skip`` and ``more`` answer, and may be phrases.
+    All are folded: small, without accents, and as ``respell`` writes what has several spellings (it is given folded
+    text, and respells what it gave to itself). ``spoken`` are the words of values.
     """
 
     tag: str
@@ -24,11 +31,12 @@ class Language:
     plural: Callable[[str], str] | None = None
     date: str = ""
     time: str = ""
-    numbers: Mapping[str, str] = field(default_factory=dict)
+    signs: Mapping[str, str] = field(default_factory=dict)
     around_keys: frozenset[str] = frozenset()
     fillers: frozenset[str] = frozenset()
     yes: frozenset[str] = frozenset()
     no: frozenset[str] = frozenset()
     skip: frozenset[str] = frozenset()
     more: frozenset[str] = frozenset()
-    ranks: Mapping[str, int] = field(default_factory=dict)
+    respell: Callable[[str], str] = _as_it_is
+    spoken: Spoken = field(default_factory=Spoken)
