@@ -5,15 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-import httpx
-
 from flowengine.errors import EnvironmentProblem
 from flowengine.flow.diagnostics import Diagnostic
 from flowengine.flow.model import Flow, Tool
 from flowengine.plugins import function
 from flowengine.settings import ToolSettings
 from flowengine.tools.hosts import Hosts
-from flowengine.tools.http import PORTS
+from flowengine.tools.http import host_of
 from flowengine.tools.python import allowed
 
 _ENV = re.compile(r"\{\{\s*env\.([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
@@ -48,11 +46,7 @@ def _host(tool: Tool, env: Mapping[str, str]) -> tuple[str, int] | None:
     if known is None or (known.end() == len(written) and written != filled):
         # The host ends where a call's value begins, and may go on with it.
         return None
-    try:
-        url = httpx.URL(known[0])
-    except (httpx.InvalidURL, UnicodeError, ValueError):
-        return None
-    return url.raw_host.decode("ascii").strip("[]"), url.port or PORTS[url.scheme]
+    return host_of(known[0])
 
 
 def import_functions(flow: Flow) -> None:

@@ -72,7 +72,7 @@ class HttpTools:
         sent = request.sent
         method = str(sent["method"])
         headers, body = _headers(request, method), None
-        if sent.get("body") is not None and method not in SAFE:
+        if sent.get("body") is not None:
             body = _json(sent["body"])
             headers.setdefault("content-type", b"application/json")
         url = _with_query(_address(str(sent["url"])), sent.get("query") or {})
@@ -102,7 +102,8 @@ class HttpTools:
         if url.userinfo:
             raise ToolError("error", "the address has a user or a password in it; use a header")
         if not self._hosts.allows(_host(url), _port(url)):
-            raise ToolError("error", f"tools.hosts does not name {_host(url)}")
+            # Not which: a host that is not known before a call may be made of what the caller said.
+            raise ToolError("error", "tools.hosts does not name the host")
 
     async def _exchange(
         self, method: str, url: httpx.URL, headers: Mapping[str, bytes], body: bytes | None
@@ -182,6 +183,15 @@ def _address(text: str) -> httpx.URL:
         return httpx.URL(text).copy_with(fragment=None)
     except (httpx.InvalidURL, UnicodeError, ValueError):
         raise ToolError("error", "the address is none") from None
+
+
+def host_of(address: str) -> tuple[str, int] | None:
+    """Give the host and port that a request to this address goes to; None where it is no address of HTTP."""
+    try:
+        url = _address(address)
+    except ToolError:
+        return None
+    return (_host(url), _port(url)) if url.scheme in PORTS and url.host else None
 
 
 def _host(url: httpx.URL) -> str:

@@ -64,7 +64,9 @@ class McpTools:
         logging.getLogger("mcp").setLevel(logging.CRITICAL)
 
     async def start(self) -> None:
-        """Nothing to start: a server that is not there today must not keep calls from being answered."""
+        """Begin every session and wait for none: one that is not there must not keep calls from being answered."""
+        for session in self._sessions.values():
+            await session.begin()
 
     async def aclose(self) -> None:
         """End every session and the commands behind them."""
@@ -107,17 +109,25 @@ class _Session:
 
     async def client(self) -> mcp.Client:
         """Give the session's client, of a new session if there is none; raises ``ToolError``."""
-        if self._ready is None or self._over.is_set():
-            loop = asyncio.get_running_loop()
-            if loop.time() - self._began < AGAIN_AFTER:
-                raise ToolError("error", f"the session with {self._name} has only just ended")
-            await self.aclose()
-            if self._ready is None or self._over.is_set():  # else another run was faster
-                self._began = loop.time()
-                self._ready, self._over = loop.create_future(), asyncio.Event()
-                self._holder = loop.create_task(self._hold(self._ready, self._over), name=f"mcp {self._name}")
+        ready = await self.begin()
         # Shielded: who waits may be cut off, others wait for the same.
-        return await asyncio.shield(self._ready)
+        return await asyncio.shield(ready)
+
+    async def begin(self) -> asyncio.Future[mcp.Client]:
+        """Begin a session if there is none, and give what its client will come by; raises ``ToolError``."""
+        ready = self._ready
+        if ready is not None and not self._over.is_set():
+            return ready
+        loop = asyncio.get_running_loop()
+        if loop.time() - self._began < AGAIN_AFTER:
+            raise ToolError("error", f"the session with {self._name} has only just ended")
+        await self.aclose()
+        if self._ready is not None and self._ready is not ready and not self._over.is_set():
+            return self._ready  # another run was faster
+        self._began = loop.time()
+        self._ready, self._over = loop.create_future(), asyncio.Event()
+        self._holder = loop.create_task(self._hold(self._ready, self._over), name=f"mcp {self._name}")
+        return self._ready
 
     def drop(self, client: mcp.Client) -> None:
         """End the session of a client, if it is still that one."""
@@ -148,13 +158,11 @@ class _Session:
         except Exception as error:  # a transport raises what it likes, when it begins and when it ends
             # Why, the command itself says when it is run by hand.
             log.warning("the session with the MCP server %s failed: %s", self._name, _told(error))
-            if not ready.done():
-                ready.set_exception(ToolError("error", f"there is no session with {self._name}"))
-                ready.exception()  # read here, for it may be that nobody waits any more
         finally:
             over.set()
             if not ready.done():
-                ready.cancel()
+                ready.set_exception(ToolError("error", f"there is no session with {self._name}"))
+                ready.exception()  # read here, for it may be that nobody waits any more
 
     @asynccontextmanager
     async def _transport(self, over: asyncio.Event) -> AsyncIterator[Any]:

@@ -84,7 +84,11 @@ class PythonTools:
             except RuntimeError:
                 return  # the loop is closed: the server has ended without us
 
-        threading.Thread(target=body, name="flowengine tool", daemon=True).start()
+        try:
+            threading.Thread(target=body, name="flowengine tool", daemon=True).start()
+        except RuntimeError:
+            self._places.release()
+            raise ToolError("error", "the system gives no more threads") from None
         return await answer
 
 

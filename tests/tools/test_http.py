@@ -139,6 +139,11 @@ def test_a_get_has_its_query_and_no_key_and_the_connection_is_used_again() -> No
     assert one.asked[0].peer == one.asked[1].peer
 
 
+def test_a_body_that_a_flow_writes_is_sent_with_any_method() -> None:
+    _, one = ask(answer(), method="GET", body={"query": 1})
+    assert (one.asked[0].method, one.asked[0].body) == ("GET", b'{"query":1}')
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 def test_what_changes_something_has_the_key_of_its_run(method: str) -> None:
     body = {"what": "bröd", "price": Decimal("12.50"), "day": date(2026, 11, 26), "no": None}
@@ -340,12 +345,12 @@ def test_a_client_that_was_cut_off_is_as_good_as_new() -> None:
         ("http://127.0.0.1:99999/", "error (the address is none)"),
         ("http://127.0.0.1\n/", "error (the address is none)"),
         ("http://[::1", "error (the address is none)"),
-        ("http://[::1]/", "error (tools.hosts does not name ::1)"),
-        ("http://[::ffff:127.0.0.2]/", "error (tools.hosts does not name ::ffff:127.0.0.2)"),
-        ("http://localhost/", "error (tools.hosts does not name localhost)"),
-        ("http://169.254.169.254/latest/", "error (tools.hosts does not name 169.254.169.254)"),
-        ("http://2130706433/", "error (tools.hosts does not name 2130706433)"),
-        ("http://127.0.0.1.evil.example/", "error (tools.hosts does not name 127.0.0.1.evil.example)"),
+        ("http://[::1]/", "error (tools.hosts does not name the host)"),
+        ("http://[::ffff:127.0.0.2]/", "error (tools.hosts does not name the host)"),
+        ("http://localhost/", "error (tools.hosts does not name the host)"),
+        ("http://169.254.169.254/latest/", "error (tools.hosts does not name the host)"),
+        ("http://2130706433/", "error (tools.hosts does not name the host)"),
+        ("http://127.0.0.1.evil.example/", "error (tools.hosts does not name the host)"),
     ],
 )
 def test_an_address_that_is_not_allowed_is_not_asked(url: str, told: str) -> None:
@@ -392,7 +397,7 @@ def test_a_mapped_address_is_the_address_that_it_maps() -> None:
     found, _ = ask(answer(b"1"), hosts=["127.0.0.1"], base="http://[::ffff:127.0.0.1]:{port}")
     assert found == [1]
     found, _ = ask(answer(b"1"), hosts=["127.0.0.2"], base="http://[::ffff:127.0.0.1]:{port}")
-    assert found == ["error (tools.hosts does not name ::ffff:127.0.0.1)"]
+    assert found == ["error (tools.hosts does not name the host)"]
 
 
 def test_a_name_that_nobody_knows() -> None:

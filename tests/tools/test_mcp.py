@@ -122,6 +122,15 @@ def test_one_command_serves_all_runs_with_its_own_environment(monkeypatch: pytes
     assert first == second == {"pid": first["pid"], "token": "x", "mine": None}
 
 
+def test_a_session_is_there_before_the_first_call() -> None:
+    async def work(tools: McpTools) -> bool:
+        async with asyncio.timeout(10):
+            await tools._sessions["shop"]._ready  # type: ignore[misc]  # begun by ``start``
+        return True
+
+    assert with_tools(work)
+
+
 def test_a_run_is_cut_off_and_the_session_goes_on() -> None:
     async def work(tools: McpTools) -> list[Any]:
         before = await told(tools, "surroundings")

@@ -253,6 +253,23 @@ def test_a_thread_that_hangs_keeps_its_place_and_no_more() -> None:
     asyncio.run(go())
 
 
+def test_a_system_without_threads_keeps_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_more(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def go() -> None:
+        runner = tools(plain)
+        await runner.run(request({"a": 1}))
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", no_more)
+            for _ in range(THREADS + 1):
+                with pytest.raises(ToolError, match="no more threads"):
+                    await runner.run(request({"a": 1}))
+        assert (await runner.run(request({"a": 1})))["sum"] == 3
+
+    asyncio.run(go())
+
+
 def test_a_thread_that_outlives_the_loop_is_of_no_consequence() -> None:
     hold = threading.Event()
 
