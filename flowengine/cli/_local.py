@@ -48,16 +48,19 @@ async def local_server(
     with tempfile.TemporaryDirectory(prefix="flowengine-") as name:
         folder = Path(name)
         served = flows.resolve()
+        wanted: dict[str, str] = {}
         if served.is_file():
             served = folder / "flows"
             served.mkdir()
-            (served / flows.name).write_bytes(flows.read_bytes())
-            for file in _flows.load(flows).included:
-                copy = served / Path(file).relative_to(flows.parent)
+            name_of_flow, files = _files_of(flows)
+            wanted["FLOWS__DEFAULT"] = name_of_flow
+            for file in files:
+                copy = served / file.relative_to(flows.parent)
                 copy.parent.mkdir(parents=True, exist_ok=True)
-                copy.write_bytes(Path(file).read_bytes())
+                copy.write_bytes(file.read_bytes())
         token = secrets.token_urlsafe(16)
-        wanted = {"STORE__URL": f"sqlite:///{folder / 'flowengine.db'}", "STORE__TRACES": str(folder / "traces")}
+        wanted["STORE__URL"] = f"sqlite:///{folder / 'flowengine.db'}"
+        wanted["STORE__TRACES"] = str(folder / "traces")
         for carrier in CARRIERS:
             wanted[f"CARRIERS__{carrier.upper()}__TOKEN"] = token
             wanted[f"CARRIERS__{carrier.upper()}__SIGNATURES"] = "required"
@@ -94,6 +97,16 @@ def _of_flows(author: Path | None) -> dict[str, Any]:
     except (OSError, ValueError, yaml.YAMLError):
         found = None
     return {name: found[name] for name in ("tools", "env") if name in found} if isinstance(found, dict) else {}
+
+
+def _files_of(path: Path) -> tuple[str, list[Path]]:
+    """Give a flow's name, and the files that it needs: itself, what it includes, the flows that it can come to."""
+    shelf = _flows.Shelf()
+    loaded = shelf.load(str(path))
+    if loaded.flow is None:
+        return loaded.name.text if loaded.name else "", [path, *map(Path, loaded.included)]
+    program = _flows.program(shelf, str(path))
+    return program.flow.name, [Path(file) for one in program.all for file in (one.flow.file, *one.flow.included)]
 
 
 async def _address(process: asyncio.subprocess.Process, log: Path) -> str:

@@ -32,6 +32,7 @@ RECORD_WITHIN = 10.0
 @click.option("--delay", default=0.0, metavar="MS", help="One-way delay of the line in milliseconds.")
 @click.option("--jitter", default=0.0, metavar="MS", help="Jitter of the line in milliseconds, each way.")
 @click.option("--record", "wav", metavar="FILE", help="Record both sides to a stereo WAV file.")
+@click.option("--trace", metavar="FILE", help="Keep the call's trace (without --to), for `calls replay` and `export`.")
 @click.option("--settings", "settings_file", metavar="FILE", help="Settings instead of flowengine.yaml.")
 @click.pass_context
 def command(
@@ -45,6 +46,7 @@ def command(
     delay: float,
     jitter: float,
     wav: str | None,
+    trace: str | None,
     settings_file: str | None,
 ) -> None:
     """Place a simulated call and print the conversation as it happens.
@@ -70,8 +72,12 @@ def command(
         if not path.exists():
             raise click.UsageError(f"there is no flow at {path}")
         _check(ctx, path)
-        report = asyncio.run(_call_own(path, name, script, lag, _author(settings_file)))
+        report = asyncio.run(_call_own(path, name, script, lag, trace or "", _author(settings_file)))
     else:
+        if trace:
+            raise click.UsageError(
+                "--trace keeps the trace of a server of our own; the other one has it under `traces`"
+            )
         token = _settings.load(ctx, settings_file).carrier(name).token
         target = f"{url.rstrip('/')}/answer/{name}" + (f"/{flow}" if flow else "")
         report = asyncio.run(_call_theirs(target, name, script, lag, token or None))
@@ -132,7 +138,7 @@ def _author(file: str | None) -> Path | None:
 
 
 async def _call_own(
-    path: Path, carrier: str, script: Script, lag: tuple[float, float], author: Path | None
+    path: Path, carrier: str, script: Script, lag: tuple[float, float], trace: str, author: Path | None
 ) -> CallReport:
     """Call a server of our own, and print its words."""
     from flowengine.cli import _live
@@ -155,7 +161,7 @@ async def _call_own(
             seed=secrets.randbits(32),
             on_event=conversation.on_event,
         )
-        follower = asyncio.create_task(_live.follow(server.traces, lambda: phone.call_id, conversation))
+        follower = asyncio.create_task(_live.follow(server.traces, lambda: phone.call_id, conversation, trace))
         try:
             report = await phone.run(script)
             with suppress(TimeoutError):

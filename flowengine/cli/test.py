@@ -14,7 +14,6 @@ from flowengine.cli.main import FAILED
 
 if TYPE_CHECKING:
     from flowengine.flow.diagnostics import Diagnostic
-    from flowengine.flow.model import Flow
     from flowengine.runtime.program import Program
     from flowengine.testing.cases import Suite
     from flowengine.testing.coverage import Coverage
@@ -138,33 +137,13 @@ class _Run:
 
     def _program(self, file: str) -> tuple[Program, Coverage]:
         """Give a flow made ready, once for all its files of tests."""
-        from flowengine.flow.loader import compile_templates
-        from flowengine.runtime.program import Program
         from flowengine.testing.coverage import Coverage
 
         if file not in self._programs:
-            flow = self.shelf.load(file).flow
-            if flow is None:
-                raise RuntimeError(f"{file} has errors")  # its tests have been refused
-            compile_templates(flow)
-            beside: dict[str, Program] = {}
-            self._add_subflows(flow, Path(file).parent, beside)
-            self._programs[file] = Program(flow, beside), Coverage(flow)
+            program = _flows.program(self.shelf, file)
+            self.sources |= {one.flow.file: self.shelf.load(one.flow.file).lines for one in program.all}
+            self._programs[file] = program, Coverage(program.flow)
         return self._programs[file]
-
-    def _add_subflows(self, flow: Flow, folder: Path, beside: dict[str, Program]) -> None:
-        """Make ready the flows that this one runs, and those that they run."""
-        from flowengine.flow.loader import compile_templates
-        from flowengine.runtime.program import Program
-
-        for name in {node.type.runs(node.spec) for node in flow.nodes.values()} - {"", *beside}:
-            files = (str(path) for path in _flows.flow_files(folder))
-            found = next((one for one in map(self.shelf.load, files) if one.flow and one.flow.name == name), None)
-            if found and found.flow:
-                compile_templates(found.flow)
-                beside[name] = Program(found.flow, beside)
-                self.sources[found.flow.file] = found.lines
-                self._add_subflows(found.flow, folder, beside)
 
 
 def _targets(paths: Iterable[str]) -> tuple[list[Path], list[Path]]:
