@@ -103,6 +103,7 @@ def test_a_call_to_a_running_server(flow: Path, tmp_path: Path) -> None:
 
 WRONG = [
     (("nowhere.yaml",), "there is no flow at nowhere.yaml"),
+    (("FLOW", "--settings", "nowhere.yaml"), "there are no settings at nowhere.yaml"),
     (("--script", "nowhere.yaml"), "nowhere.yaml"),
     (("--script", "FLOW", "--keys", "1"), "do not go with it"),
     (("--script", "FLOW"), "test.yaml:"),
