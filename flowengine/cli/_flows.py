@@ -76,6 +76,11 @@ def folder(path: Path) -> Folder:
     return Folder(lambda: [str(file) for file in flow_files(path)], _read, node_types())
 
 
+def forget() -> None:
+    """Read every file again when it is next asked for."""
+    folder.cache_clear()
+
+
 def _read(path: str) -> bytes | None:
     file = Path(path)
     return file.read_bytes() if file.is_file() else None
