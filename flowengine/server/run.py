@@ -11,8 +11,8 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator, MutableMapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from starlette.applications import Starlette
 from flowengine import plugins
 from flowengine.call.calls import Calls
 from flowengine.call.engine import Engine
-from flowengine.call.ports import AudioStore, Store, Synthesizer
+from flowengine.call.ports import AudioStore, Store, Synthesizer, ToolRunner
 from flowengine.call.tokens import LIFETIME, Signer
 from flowengine.errors import EnvironmentProblem
 from flowengine.flow.diagnostics import Severity
@@ -33,6 +33,7 @@ from flowengine.server.http import Webhooks
 from flowengine.server.library import FlowFolder, load_recordings
 from flowengine.server.media import MediaSocket, Receive, Send
 from flowengine.server.protocol import LineProtocol
+from flowengine.server.tooling import disallowed, import_functions
 from flowengine.settings import Settings
 
 log = logging.getLogger("flowengine.server")
@@ -47,12 +48,16 @@ BLOCKED = 5.0  # a loop that is blocked for so long dumps its stack
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """What a server stands on; tests give their own. ``wall`` is the wall clock in seconds since 1970."""
+    """What a server stands on; tests give their own. ``wall`` is the wall clock in seconds since 1970.
+
+    ``tools`` are who runs tools, by their kind.
+    """
 
     store: Store
     synthesizer: Synthesizer
     audio_store: AudioStore | None
     wall: Callable[[], float] = time.time
+    tools: Mapping[str, ToolRunner] = field(default_factory=dict)
 
 
 class Application:
@@ -60,8 +65,10 @@ class Application:
 
     def __init__(self, settings: Settings, ports: Ports) -> None:
         self.settings = settings
-        self.engine = Engine(ports.store, ports.synthesizer, ports.audio_store, settings.env, ports.wall)
-        self.flows = FlowFolder(ports.store, plugins.node_types())
+        self.engine = Engine(ports.store, ports.synthesizer, ports.audio_store, settings.env, ports.wall, ports.tools)
+        self.flows = FlowFolder(
+            ports.store, plugins.node_types(), lambda flow: disallowed(flow, settings.tools, settings.env)
+        )
         self.findings: list[tuple[Loaded, str]] = []
         self._http: Starlette | None = None
         self._media: MediaSocket | None = None
@@ -88,6 +95,8 @@ class Application:
             log.warning(
                 "no flow is the default (flows.default): a call that names none is turned away; flows: %s", known
             )
+        for program in self.flows.programs.values():
+            import_functions(program.flow)
         calls = Calls(self.engine, self.flows, Signer(secret), doors.addresses)
         await self.engine.start()
         for program in self.flows.programs.values():
