@@ -6,6 +6,7 @@ caller says, answers of tools or a model, events, another clock) is not for a re
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -37,6 +38,8 @@ from flowengine.testing.player import CHARACTER
 QUIET = 0.8
 AUDIBLE = 0.2
 ENDS_WITHIN = 60.0
+RINGS = 4.0
+LONGEST = 120.0
 _DIALS = {"ended": 2.0}
 
 
@@ -59,6 +62,9 @@ def audible(case: Case) -> Audible:
         if isinstance(step, Act):
             steps += _moment(step, before)
             steps += _act(step)
+        elif isinstance(step, TransferEnds):
+            # Everything is said first; then it rings, and the caller comes back.
+            steps += [*([] if isinstance(before, TransferEnds) else _quiet()), phone.Silence(RINGS)]
         waits_for_end = isinstance(step, End)
         before = step
     if waits_for_end and not any(isinstance(step, phone.HangUp) for step in steps):
@@ -88,6 +94,8 @@ def _not_audible(case: Case) -> str:
         "a clock": case.clock != CLOCK,
         "a seed": case.seed != 1,
     }
+    if sum(step.seconds for step in case.talk if isinstance(step, Silence)) > LONGEST:
+        return "it takes more than two minutes"
     missing = next((name for name, given in wanted.items() if given), "")
     return f"it needs {missing} of its own" if missing else ""
 
@@ -117,6 +125,15 @@ def _act(step: Act) -> list[phone.Step]:
         case HangUp():
             return [phone.HangUp()]
     return []
+
+
+def only_waited(script: phone.Script, failure: str) -> bool:
+    """Whether the phone failed because the call was over when it had nothing left to do but to wait.
+
+    Whether that was right is seen in the words.
+    """
+    found = re.match(r"step ([0-9]+): .*the call had ended", failure)
+    return found is not None and not any(isinstance(step, phone.Keys) for step in script.steps[int(found[1]) - 1 :])
 
 
 def wrong(case: Case, program: Program, env: Mapping[str, str], recorded: Recorded) -> str:
@@ -186,7 +203,7 @@ def _said(unwanted: Sequence[Not], spoken: Sequence[str], begin: tuple[int, int]
 def _wrong_path(case: Case, path: Sequence[str]) -> str:
     wanted = None if case.path is None else [name.text for name in case.path]
     # A test may stop before the call does: with a transfer that was started, or with its last step.
-    over = any(isinstance(step, End) and step.how == "hangup" or isinstance(step, HangUp) for step in case.talk)
+    over = any((isinstance(step, End) and step.how == "hangup") or isinstance(step, HangUp) for step in case.talk)
     if wanted is None or (list(path) if over else list(path)[: len(wanted)]) == wanted:
         return ""
     return f"expected the path {', '.join(wanted)}, but it was {', '.join(path)}"

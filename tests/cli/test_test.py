@@ -237,3 +237,18 @@ def test_watching_runs_them_again_when_a_file_changes(flows: Path) -> None:
             assert any("there are no tests" in line for line in iter(process.stdout.readline, ""))
         finally:
             process.kill()
+
+
+def test_tests_are_real_calls(flows: Path) -> None:
+    """A server, sound and a simulated phone: what passes without them passes here, and what fails is told."""
+    more = "  - name: spoken\n    talk: [{hear: bread}]\n"
+    (flows / "shop.test.yaml").write_text(TESTS + more)
+    result = run("--audio")
+    told = [line.partition(": ")[2] for line in result.stdout.splitlines()[:3]]
+    assert told == [
+        "bread: passed",
+        'no Bread: expected the bot to say "is here" (flows/shop.test.yaml:6)',
+        "spoken: not called: it needs speech",
+    ]
+    assert (result.exit_code, result.stdout.splitlines()[-1]) == (1, "1 passed, 1 failed, 1 not called")
+    assert run("--audio", "--watch").exit_code == 2
