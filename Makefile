@@ -26,7 +26,6 @@ format: setup  ## format, and mend what the linter can
 
 bench: setup  ## measure the checker, the interpreter, whole calls, and the line
 	$(BIN)/python tests/bench/check.py
-	$(BIN)/python tests/bench/check.py
 	$(BIN)/python tests/bench/interpreter.py
 	$(BIN)/python tests/bench/calls.py
 	$(BIN)/python tests/bench/line.py

@@ -272,10 +272,15 @@ ask:
         )
         if value is None:
             ctx.fail("nomatch")
-        elif isinstance(value, str) and self._kind(ctx) == "digits" and not spec.least <= len(value) <= spec.most:
+        elif self._has_length(ctx) and not spec.least <= len(str(value)) <= spec.most:
             ctx.fail("invalid")
         else:
             self._take(value, ctx)
+
+    def _has_length(self, ctx: Context) -> bool:
+        """Whether what is said has as many characters as `length` says; of digits it always counts."""
+        written = ctx.node.spec.written
+        return self._kind(ctx) == "digits" or (written is not None and written.get("length") is not None)
 
     # --- a choice from a list
 

@@ -83,9 +83,24 @@ class _Check:
         for name, argument in self.flow.args.items():
             if argument.required and argument.default is None and name not in {given.name for given in case.args}:
                 self.missing(name, case)
-        tools = self.flow.tools
+        tools = self.tools()
         for given in case.tools:
             self.known("tool", given.name, given.span, tools, "the flow has no tools")
+
+    def tools(self) -> set[str]:
+        """Name the tools of the flow and of every flow that it can come to."""
+        found: set[str] = set()
+        seen = {self.flow.name}
+        waiting = [self.flow]
+        while waiting:
+            flow = waiting.pop()
+            found |= set(flow.tools)
+            for name in {node.type.runs(node.spec) for node in flow.nodes.values()} - {"", *seen}:
+                seen.add(name)
+                loaded = self.flows.named(name)
+                if loaded is not None and loaded.flow is not None:
+                    waiting.append(loaded.flow)
+        return found
 
     def missing(self, name: str, case: Case) -> None:
         self.report.error(
