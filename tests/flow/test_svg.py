@@ -21,7 +21,7 @@ from flowengine.flow.svg import svg
 
 HERE = Path(__file__).parent
 SHIPPED = sorted(path for path in (HERE.parents[1] / "flows").glob("*.yaml") if not path.stem.endswith(".test"))
-FLOWS = [*SHIPPED, *sorted((HERE / "flows").glob("*.yaml"))]
+FLOWS = [*SHIPPED, *sorted(path for path in (HERE / "flows").glob("*.yaml") if not path.stem.endswith(".test"))]
 SIZES = {
     "kind": (KIND, True),
     "name": (NAME, True),
