@@ -9,6 +9,7 @@ Going from node to node never recurses: a way on is put into ``_next`` and taken
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -23,6 +24,8 @@ from flowengine.runtime.node import EventCame, KeyTaken, PromptOver, Said, Timer
 from flowengine.runtime.program import Program
 from flowengine.runtime.prompts import sentence
 from flowengine.runtime.state import ENDED, TALKING, TRANSFERRING, Frame, State
+
+_SECRET = re.compile(r"(^|_)(KEY|TOKEN|SECRET|PASSWORD|PIN)$", re.IGNORECASE)
 
 
 class Interpreter(Dialogue):
@@ -85,14 +88,15 @@ class Interpreter(Dialogue):
         return not confirms
 
     def private_values(self) -> frozenset[str]:
-        """Give the texts of what private variables and arguments hold now, but for single characters."""
-        if self._state is None or not self.has_private:
-            return frozenset()
-        return frozenset(
-            text
-            for program, frame in zip(self._programs, self._state.frames, strict=False)
-            for text in _texts(program, frame)
-        )
+        """Give the texts of what private variables and arguments hold now, but for single characters.
+
+        Of the environment, what is a secret by its name (``API_KEY``) belongs to them.
+        """
+        found = {value for name, value in self.env.items() if _SECRET.search(name) and len(value) > 1}
+        if self._state is not None and self.has_private:
+            for program, frame in zip(self._programs, self._state.frames, strict=False):
+                found |= set(_texts(program, frame))
+        return frozenset(found)
 
     def _begin(self, event: fact.CallStarted) -> None:
         if self._state is not None:

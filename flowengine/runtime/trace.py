@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 from msgspec.structs import replace
@@ -38,7 +39,10 @@ def handle(interpreter: Interpreter, event: fact.Event) -> tuple[list[Effect], s
     effects = interpreter.handle(event)
     # A key that waits for a later node may be the first one of a private value.
     hidden = hidden or (interpreter.has_private and interpreter.keys_kept > kept)
-    return effects, line(event, effects, hidden=hidden, private=interpreter.private_values())
+    private = interpreter.private_values()
+    # In the address of a request a value stands percent-encoded.
+    encoded = {quote(text, safe="") for text in private}
+    return effects, line(event, effects, hidden=hidden, private=private | encoded)
 
 
 def line(event: fact.Event, effects: Collection[Effect], *, hidden: bool = False, private: Collection[str] = ()) -> str:
@@ -55,6 +59,8 @@ def line(event: fact.Event, effects: Collection[Effect], *, hidden: bool = False
     plain = {"at": round(event.at, 4), "event": msgspec.to_builtins(event, enc_hook=str)}
     plain["effects"] = [msgspec.to_builtins(_shown(effect), enc_hook=str) for effect in effects]
     if private:
+        # The longest first: one value may be a part of another, and the same trace must come out every time.
+        private = sorted(private, key=lambda text: (-len(text), text))
         plain["event"] = _data_covered(plain["event"], private)
         plain["effects"] = [_data_covered(effect, private) for effect in plain["effects"]]
     return _encoder.encode(plain).decode()

@@ -6,9 +6,13 @@ import json
 from datetime import date
 from decimal import Decimal
 
+from flowengine import plugins
+from flowengine.flow.loader import load
 from flowengine.runtime import trace
 from flowengine.runtime.effects import Note, Pause, PlayPrompt, Policy, Recording, RunTool, Speech
-from flowengine.runtime.events import CallerHungUp, DigitPressed
+from flowengine.runtime.events import CallerHungUp, CallStarted, DigitPressed, ToolFinished
+from flowengine.runtime.interpreter import Interpreter
+from flowengine.runtime.program import Program
 
 
 def prompt(*parts: Speech | Pause | Recording) -> PlayPrompt:
@@ -40,6 +44,41 @@ def test_keys_of_other_systems_are_in_no_trace() -> None:
     effect = json.loads(trace.line(CallerHungUp(1.0), [run]))["effects"][0]
     assert effect["request"] == {**request, "headers": {"Authorization": "•••"}}
     assert (effect["tool"], effect["args"]) == ("pay", {"what": "bread"})
+
+
+FLOW = """\
+flow: small
+version: 1
+args: {town: {type: text, private: true}}
+vars: {found: map}
+tools:
+  find:
+    http: GET
+    url: "https://api.example/{{ args.town }}"
+    query: {key: "{{ env.API_KEY }}", at: "{{ env.PLACE }}"}
+nodes:
+  only: {tool: find, set: {found: "{{ result }}"}, goto: end}
+"""
+
+
+def test_private_values_are_covered_in_requests_and_answers_and_secrets_of_the_environment() -> None:
+    flow = load("small.yaml", FLOW, plugins.node_types()).flow
+    assert flow is not None
+    env = {"API_KEY": "s3cr3t", "PLACE": "here"}
+    it = Interpreter(Program(flow), env)
+    started = CallStarted(0.0, {"id": "c", "headers": {}}, "2026-01-05T10:00:00+00:00", 1, {"town": "Köln am Rhein"})
+    effects, first = trace.handle(it, started)
+    run = next(effect for effect in effects if isinstance(effect, RunTool))
+    assert run.request["url"] == "https://api.example/K%C3%B6ln%20am%20Rhein"
+    answer = ToolFinished(1.0, run.run, {"town": "Köln am Rhein", "key": ["s3cr3t"], "zip": "50667"})
+    _, second = trace.handle(it, answer)
+    for hidden in ("Köln", "K%C3", "s3cr3t"):
+        assert hidden not in first + second
+    line = json.loads(first)
+    request = next(effect for effect in line["effects"] if effect["type"] == "RunTool")["request"]
+    assert (request["url"], request["query"]) == ("https://api.example/•••", {"key": "•••", "at": "here"})
+    assert line["event"]["args"] == {"town": "•••"}
+    assert json.loads(second)["event"]["result"] == {"town": "•••", "key": ["•••"], "zip": "50667"}
 
 
 def test_values_of_a_flow_can_all_be_written() -> None:
