@@ -238,6 +238,8 @@ class CallSession:
     async def _carry_out(self, effect: wish.Effect) -> None:
         if isinstance(effect, wish.PlayPrompt):
             self.speaking.play(effect)
+        elif isinstance(effect, wish.PressKeys):
+            self.speaking.press(effect.keys)
         elif isinstance(effect, wish.StopPrompt):
             if self.speaking.prompt is not None and self.speaking.prompt.prompt == effect.prompt:
                 self.speaking.stop(self.clock.now(), self.hearing.carrier_time)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing
 
+from flowengine.audio import mulaw, tones
 from flowengine.audio import playout as ledger
 from flowengine.call.clock import CallClock
 from flowengine.call.voice import RATE, Voice
@@ -16,6 +17,9 @@ from flowengine.runtime.effects import PlayPrompt
 # So much may be queued ahead of the line before the synthesizer has to wait.
 BACKLOG = 10 * RATE
 PART_DEADLINE = 10.0
+# A key tone and the silence behind it: ITU-T Q.24 asks receivers to take 40 ms each; switches differ, so more.
+TONE, GAP, WAIT = 0.1, 0.1, 0.5
+SILENCE = b"\xff"
 
 
 class Speaking:
@@ -39,6 +43,8 @@ class Speaking:
         self._clock = clock
         self._task: asyncio.Task[None] | None = None
         self._room = asyncio.Event()
+        self._keys: dict[str, str] = {}  # key tones that are queued, by their item
+        self._pressed = 0
 
     def play(self, effect: PlayPrompt) -> None:
         """Begin a prompt. What is at hand is queued in this very tick."""
@@ -52,6 +58,18 @@ class Speaking:
             self._kick()
         else:
             self._task = self._spawn(self._feed(effect), f"speak {effect.prompt}")
+
+    def press(self, keys: str) -> None:
+        """Send key tones to the far end, `w` for half a second of silence; ``KeysSent`` follows what was heard."""
+        self._pressed += 1
+        item = f"keys.{self._pressed}"
+        self._keys[item] = keys
+        self.playout.begin(item)
+        for key in keys:
+            tone = b"" if key == "w" else mulaw.encode(tones.dtmf(key, TONE))
+            self.playout.append(item, tone + SILENCE * round((WAIT if key == "w" else GAP) * RATE))
+        self.playout.finish(item)
+        self._kick()
 
     async def _feed(self, effect: PlayPrompt) -> None:
         """Bring the parts to the playout in order; a voice that fails ends the prompt."""
@@ -119,7 +137,9 @@ class Speaking:
         self._room.set()
 
     def finished(self, played: ledger.ItemFinished, at: float) -> None:
-        """Turn the end of an item into the end of its prompt."""
+        """Turn the end of an item into the end of its prompt, or of the keys."""
+        if keys := self._keys.pop(played.item, None):
+            self._put(fact.KeysSent(at, keys))
         if self.prompt is not None and self.prompt.prompt == played.item:
             self.prompt = None
             self._task = None

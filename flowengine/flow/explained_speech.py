@@ -108,7 +108,7 @@ SPEECH = (
         "a server does not run this yet",
         "The language is further than the server; a call that came there could not go on.",
         "leave it out of flows that a server runs, until a later version",
-        node("say: Please dial.", "press: 12", "goto: end"),
+        node("say: Speak after the tone.", "record: {into: message}", "goto: end", above="vars: {message: text}\n"),
     ),
     Explanation(
         "press-without-key",

@@ -348,6 +348,19 @@ def test_a_voice_that_fails_is_told_to_the_flow(world: Any, on_virtual_time: Any
     assert out.record["ended_reason"] == "flow.hangup"
 
 
+def test_keys_are_pressed_on_the_line(world: Any, on_virtual_time: Any) -> None:
+    flow = (
+        "flow: test\nversion: 1\nnodes: {only: {say: I dial., press: 12w#, goto: bye}, bye: {say: Goodbye., goto: end}}"
+    )
+    out = run(world, on_virtual_time, ExpectEnd(20), flow=flow)
+    sent = next(e for e in out.events if e["type"] == "KeysSent")
+    said = next(e for e in out.events if e["type"] == "PromptFinished")
+    assert sent["keys"] == "12w#"
+    assert sent["at"] - said["at"] == pytest.approx(1.1, abs=0.1)
+    assert out.prompts() == ["I dial.", "Goodbye."]
+    assert out.record["ended_reason"] == "flow.hangup"
+
+
 def test_private_digits_are_nowhere_in_the_trace(world: Any, on_virtual_time: Any) -> None:
     steps = (WaitAudio(2.5), Keys("3907152", gap=0.1), WaitAudio(0.3), Keys("1"), ExpectEnd(20))
     out = run(world, on_virtual_time, *steps)

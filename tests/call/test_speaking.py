@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import AsyncGenerator, Coroutine
 from typing import Any
 
+import numpy as np
 import pytest
 
+from flowengine.audio import mulaw
 from flowengine.audio.playout import Chunk, Playout
 from flowengine.call.clock import CallClock
 from flowengine.call.ports import SpeechRequest
@@ -45,6 +47,7 @@ class Line:
     def __init__(self, delay: float = 0.1) -> None:
         self.facts: list[fact.Event] = []
         self.sent = 0
+        self.audio = b""
         self._tasks: list[asyncio.Task[Any]] = []
         self.clock = CallClock(asyncio.get_running_loop())
         self.playout = Playout(clear_ack=False, marks_on_clear="returned", prefix="t")
@@ -58,7 +61,9 @@ class Line:
 
     def pull(self) -> None:
         commands, _ = self.playout.pull(self.clock.now())
-        self.sent += sum(len(command.data) for command in commands if isinstance(command, Chunk))
+        audio = b"".join(command.data for command in commands if isinstance(command, Chunk))
+        self.sent += len(audio)
+        self.audio += audio
         self.speaking.made_room()
 
     async def run(self, seconds: float) -> None:
@@ -102,6 +107,34 @@ def test_a_voice_that_says_nothing_for_10_s_is_told() -> None:
     assert isinstance(failed, fact.PromptFailed)
     assert failed.kind == "timeout"
     assert failed.at == pytest.approx(10.0, abs=0.05)
+
+
+def loudest(audio: bytes) -> set[int]:
+    """Give the two strongest frequencies in Hz, to the nearest 10."""
+    spectrum = np.abs(np.fft.rfft(mulaw.decode(audio).astype(float)))
+    step = 8000 / len(audio)
+    first = int(spectrum.argmax())
+    spectrum[max(0, first - 3) : first + 4] = 0
+    return {round(number * step / 10) * 10 for number in (first, int(spectrum.argmax()))}
+
+
+def test_keys_are_pressed_for_the_far_end() -> None:
+    """Tones of 100 ms with as much silence behind each, and half a second for a `w`; then it is told (ITU-T Q.23)."""
+
+    async def work() -> tuple[bytes, list[fact.Event]]:
+        line = Line()
+        line.speaking.press("1w#")
+        await line.run(4.0)
+        return line.audio, line.facts
+
+    audio, facts = virtual_time.run(work())
+    assert len(audio) == 7200
+    assert (loudest(audio[:800]), loudest(audio[5600:6400])) == ({700, 1210}, {940, 1480})
+    assert set(audio[800:5600]) == {0xFF}
+    (sent,) = facts
+    assert isinstance(sent, fact.KeysSent)
+    assert sent.keys == "1w#"
+    assert sent.at > 0.9
 
 
 CUTS = [
