@@ -103,7 +103,7 @@ class Calls:
 
     def _new(self, dialect: Dialect, incoming: CallAnswered, program: Program, args: Mapping[str, Any]) -> StoredCall:
         now = self.engine.wall()
-        call_id = new_id(now)
+        call_id = new_id(now, self.engine.entropy)
         return StoredCall(
             id=call_id,
             carrier=dialect.name,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
@@ -34,9 +35,11 @@ class Engine:
         audio_store: AudioStore | None,
         env: Mapping[str, str],
         wall: Callable[[], float] = time.time,
+        entropy: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         self.store = store
         self.wall = wall
+        self.entropy = entropy
         self.env = env
         self.wheel = Wheel()
         self.lag = LoopLag()

@@ -7,6 +7,7 @@ import contextlib
 import faulthandler
 import gc
 import logging
+import secrets
 import signal
 import socket
 import sys
@@ -47,12 +48,16 @@ BLOCKED = 5.0  # a loop that is blocked for so long dumps its stack
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """What a server stands on; tests give their own. ``wall`` is the wall clock in seconds since 1970."""
+    """What a server stands on; tests give their own. ``wall`` is the wall clock in seconds since 1970.
+
+    ``entropy`` gives so many random bytes: ids of calls, and so the seeds of what is said at random, and tokens.
+    """
 
     store: Store
     synthesizer: Synthesizer
     audio_store: AudioStore | None
     wall: Callable[[], float] = time.time
+    entropy: Callable[[int], bytes] = secrets.token_bytes
 
 
 class Application:
@@ -60,7 +65,7 @@ class Application:
 
     def __init__(self, settings: Settings, ports: Ports) -> None:
         self.settings = settings
-        self.engine = Engine(ports.store, ports.synthesizer, ports.audio_store, settings.env, ports.wall)
+        self.engine = Engine(ports.store, ports.synthesizer, ports.audio_store, settings.env, ports.wall, ports.entropy)
         self.flows = FlowFolder(ports.store, plugins.node_types())
         self.findings: list[tuple[Loaded, str]] = []
         self._http: Starlette | None = None
@@ -88,7 +93,7 @@ class Application:
             log.warning(
                 "no flow is the default (flows.default): a call that names none is turned away; flows: %s", known
             )
-        calls = Calls(self.engine, self.flows, Signer(secret), doors.addresses)
+        calls = Calls(self.engine, self.flows, Signer(secret, self.engine.entropy), doors.addresses)
         await self.engine.start()
         for program in self.flows.programs.values():
             self.engine.voice.files.update(load_recordings(program.flow))
