@@ -4,7 +4,7 @@
     python -m tests.simulation --seed 17 --verbose
 
 The same seed does the very same: each is run twice (not with ``--once``) and both runs are compared, wire and traces.
-What a seed does is in ``simulated/plan.py``, what must hold in ``simulated/invariants.py``. Exits with 1 if it does not.
+``simulated/plan.py`` has what a seed does, ``simulated/invariants.py`` what must hold. Exits with 1 if it does not.
 """
 
 from __future__ import annotations
@@ -79,10 +79,14 @@ def told(world: worlds.World) -> Iterable[str]:
     yield f"windows {faults.windows} crashes {faults.crashes} drains {faults.drains} stalls {faults.stalls}"
     for call in world.calls:
         yield f"--- call {call.plan}"
-        entries = [(at, what, text) for at, what, text in call.line.log if '"media"' not in text and "playAudio" not in text]
+        entries = [
+            (at, what, text) for at, what, text in call.line.log if '"media"' not in text and "playAudio" not in text
+        ]
         zero = min((at for at, _, _ in entries), default=0.0)
         yield from (f"{at - 1000:8.3f} {what:10} {' '.join(text.split())[:200]}" for at, what, text in entries)
-        yield from (f"{event.at + zero - 1000:8.3f} phone {event.kind} {str(event.data)[:120]}" for event in call.report.events)
+        yield from (
+            f"{event.at + zero - 1000:8.3f} phone {event.kind} {str(event.data)[:120]}" for event in call.report.events
+        )
         yield f"failures {call.report.failures} end {call.report.end_reason} app {call.line.failures}"
     for lines in world.traces.values():
         yield from lines

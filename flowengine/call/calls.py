@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from flowengine.call.clock import CallClock
 from flowengine.call.engine import Engine
+from flowengine.call.lost import lost_at
 from flowengine.call.ports import MediaTransport, StoredCall
 from flowengine.call.record import facts_of, record_of
 from flowengine.call.session import CallSession, StreamEnd
@@ -34,6 +35,7 @@ RETURN_WITHIN = 5.0  # a dropped call may come back so long
 MAX_OFFERS = 8  # streams handed out for one call before we take it for a loop
 NOTICE_WITHIN = 2.0  # how long the owner of a stream may need to notice that it is over
 POLL = 0.05
+AGAIN_AFTER = (1.0, 3.0, 10.0)  # seconds, for a store that did not answer at the end of a stream
 TRANSFERS = frozenset({"transferring", "dialling"})
 SORRY = "We are sorry, this call can not be taken right now. Please try again later."
 
@@ -117,12 +119,22 @@ class Calls:
             seed=int(call_id[-8:], 36),
             args=args,
             headers=incoming.headers,
+            lost_at=lost_at("answered", now, None),
         )
+
+    def forget_expired(self) -> None:
+        """Forget documents whose streams may not come any more."""
+        now = self.engine.wall()
+        self.offered = {known: until for known, until in self.offered.items() if until > now}
+
+    async def _change(self, call_id: str, *, when: Collection[str], state: str, **changes: Any) -> StoredCall | None:
+        """Bring a call into a state, in which it may stay for a time."""
+        until = lost_at(state, self.engine.wall(), changes.get("pending"))
+        return await self.engine.store.change_call(call_id, when=when, state=state, lost_at=until, **changes)
 
     def _offer(self, dialect: Dialect, call: StoredCall) -> StreamOffer:
         now = self.engine.wall()
-        # What expired is forgotten here: most calls that never come are never heard of again.
-        self.offered = {known: until for known, until in self.offered.items() if until > now}
+        self.forget_expired()
         self.offered[call.id] = now + LIFETIME
         token = self.signer.stream_token(call.id, dialect.name, call.revision, {}, now)
         return StreamOffer(
@@ -143,7 +155,7 @@ class Calls:
             raise RefusedError("the token is for another call")
         if not await store.use_token(token.nonce, token.expires, self.engine.wall()):
             raise RefusedError("the token was used before")
-        opened = await store.change_call(call.id, when={"answered", "resuming"}, state="streaming", opened=True)
+        opened = await self._change(call.id, when={"answered", "resuming"}, state="streaming", opened=True)
         if opened is None:
             raise RefusedError(f"the call is {call.state}")
         return opened
@@ -161,9 +173,7 @@ class Calls:
         )
         call = await self.engine.store.open_call(self._new(dialect, incoming, program, args))
         # There is no continue address in a document of the user's own: a dropped call comes back as a mere stream.
-        opened = await self.engine.store.change_call(
-            call.id, when={"answered", "dropped"}, state="streaming", opened=True
-        )
+        opened = await self._change(call.id, when={"answered", "dropped"}, state="streaming", opened=True)
         if opened is None:
             raise RefusedError(f"the call is {call.state}")
         return opened
@@ -215,9 +225,27 @@ class Calls:
 
     async def stream_ended(self, session: CallSession, end: StreamEnd) -> None:
         """Do what the end of a stream means for its call."""
+        if self.engine.sessions.get(session.call.id) is session:
+            del self.engine.sessions[session.call.id]
+        try:
+            await self._stream_over(session, end)
+        except RemoteError as error:
+            self.engine.counts["store.failed"] += 1
+            log.error("the store did not take what became of call %s: %s", session.call.id, error)
+            self.engine.spawn(self._try_again(session, end), f"try again for {session.call.id}")
+
+    async def _try_again(self, session: CallSession, end: StreamEnd) -> None:
+        """The store may be back in a moment. If it stays away for longer, the call is found as lost."""
+        for seconds in AGAIN_AFTER:
+            await asyncio.sleep(seconds)
+            try:
+                return await self._stream_over(session, end)
+            except RemoteError:
+                self.engine.counts["store.failed"] += 1
+        return None
+
+    async def _stream_over(self, session: CallSession, end: StreamEnd) -> None:
         call = session.call
-        if self.engine.sessions.get(call.id) is session:
-            del self.engine.sessions[call.id]
         if end.state == "dropped":
             await self._dropped(session)
         elif end.state == "transferring":
@@ -236,7 +264,7 @@ class Calls:
     async def _dropped(self, session: CallSession) -> None:
         """Wait for the carrier to come back with the call; if it does not, the caller is gone (case 30)."""
         call = session.call
-        changed = await self.engine.store.change_call(
+        changed = await self._change(
             call.id,
             when={"streaming"},
             streams=call.streams,
@@ -250,7 +278,7 @@ class Calls:
     async def _await_return(self, session: CallSession) -> None:
         call = session.call
         await asyncio.sleep(RETURN_WITHIN)
-        gone = await self.engine.store.change_call(call.id, when={"dropped"}, streams=call.streams, state="hangup")
+        gone = await self._hang_up(call, {"dropped"}, "caller.hangup")
         if gone is not None:
             await self._hung_up(call, session.interpreter, session.clock.at(), "caller.hangup", dropped=True)
 
@@ -259,9 +287,13 @@ class Calls:
         call = session.call
         await asyncio.sleep(RETURN_WITHIN)
         self._unasked.pop(call.id, None)
-        gone = await self.engine.store.change_call(call.id, when={"transferring"}, streams=call.streams, state="hangup")
+        gone = await self._hang_up(call, {"transferring"}, "caller.hangup")
         if gone is not None:
             await self._hung_up(call, session.interpreter, session.clock.at(), "caller.hangup", dropped=True)
+
+    async def _hang_up(self, call: StoredCall, when: Collection[str], reason: str) -> StoredCall | None:
+        """Note that we end a call, and why, so that its record is written even if this process does not live to it."""
+        return await self._change(call.id, when=when, streams=call.streams, state="hangup", pending={"ended": reason})
 
     async def _hung_up(
         self, call: StoredCall, interpreter: Interpreter, at: float, reason: str, *, dropped: bool = False
@@ -318,7 +350,7 @@ class Calls:
         """The carrier takes the dial: from now on it tells how that ends."""
         if (waiting := self._unasked.pop(call.id, None)) is not None:
             waiting.cancel()
-        changed = await self.engine.store.change_call(call.id, when={"transferring"}, state="dialling")
+        changed = await self._change(call.id, when={"transferring"}, state="dialling", pending=call.pending)
         return changed or await self.engine.store.load_call(call.id) or call
 
     def _dial(self, dialect: Dialect, call: StoredCall) -> Dial:
@@ -345,7 +377,7 @@ class Calls:
             "max": again.max,
             "dial": int(_dial_number(call) or 1) + 1,
         }
-        changed = await self.engine.store.change_call(
+        changed = await self._change(
             call.id, when=TRANSFERS, state="dialling", pending=pending, snapshot=interpreter.snapshot()
         )
         return self._dial(dialect, changed) if changed else HangupNow()
@@ -355,7 +387,7 @@ class Calls:
             log.error("the call %s was offered a stream %d times and goes in circles", call.id, call.offers)
             await self._give_up(call, {"streaming", "dropped", "answered", "resuming", *TRANSFERS})
             return HangupNow()
-        changed = await self.engine.store.change_call(
+        changed = await self._change(
             call.id,
             when={"streaming", "dropped", "answered", "resuming", *TRANSFERS},
             state="answered" if call.snapshot is None else "resuming",
@@ -372,13 +404,14 @@ class Calls:
 
     async def _over(self, call: StoredCall, outcome: str | None) -> None:
         """The carrier says that the caller is gone."""
-        gone = await self.engine.store.change_call(
-            call.id, when={"dropped", "resuming", "answered", *TRANSFERS}, state="hangup"
-        )
-        if gone is None:
+        if (session := self.engine.sessions.get(call.id)) is not None and call.state == "streaming":
+            # Its socket ought to have said so by now.
+            session.put(fact.CallerHungUp(session.clock.at()))
             return
         reason = "flow.transfer" if call.state in TRANSFERS and outcome == "ended" else "caller.hangup"
-        await self._ended(gone, reason)
+        gone = await self._hang_up(call, {"streaming", "dropped", "resuming", "answered", *TRANSFERS}, reason)
+        if gone is not None:
+            await self.ended(gone, reason)
 
     async def no_start(self, call_id: str) -> None:
         """A stream was opened for a call and never began. One that has begun meanwhile goes on."""
@@ -392,11 +425,11 @@ class Calls:
 
     async def _give_up(self, call: StoredCall, when: Collection[str]) -> None:
         """The carrier does not bring the call to a conversation."""
-        gone = await self.engine.store.change_call(call.id, when=when, streams=call.streams, state="hangup")
+        gone = await self._hang_up(call, when, "carrier.failed")
         if gone is not None:
-            await self._ended(gone, "carrier.failed")
+            await self.ended(gone, "carrier.failed")
 
-    async def _ended(self, call: StoredCall, reason: str) -> None:
+    async def ended(self, call: StoredCall, reason: str) -> None:
         """Write the end of a call that has no stream; one that ever talked hears of it first."""
         self.offered.pop(call.id, None)
         if call.snapshot is not None:
@@ -413,7 +446,7 @@ class Calls:
         if call is None:
             return
         if report.over:
-            await self._over(call, None)
+            await self._over(await self._noticed(call), None)
 
 
 def _dial_number(call: StoredCall) -> str:

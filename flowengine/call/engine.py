@@ -14,7 +14,7 @@ from flowengine.call.lag import LoopLag
 from flowengine.call.ports import AudioStore, Store, Synthesizer
 from flowengine.call.voice import Voice
 from flowengine.call.wheel import Wheel
-from flowengine.errors import ProviderError
+from flowengine.errors import ProviderError, RemoteError
 from flowengine.flow.model import Flow
 from flowengine.runtime.effects import Speech
 from flowengine.runtime.prompts import Manner, constant_speech, sentence
@@ -79,7 +79,10 @@ class Engine:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self.counts[f"failed.{type(error).__name__}"] += 1
-            if not isinstance(error, ProviderError):
+            if isinstance(error, RemoteError) and not isinstance(error, ProviderError):
+                # The store did not answer. What it should have been told is found later (`lost.py`).
+                log.error("a task of the process failed: %s: %s", task.get_name(), error)
+            elif not isinstance(error, ProviderError):
                 log.error("a task of the process failed: %s", task.get_name(), exc_info=error)
 
     async def warm(self, flow: Flow) -> int:

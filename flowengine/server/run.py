@@ -23,6 +23,7 @@ from starlette.applications import Starlette
 from flowengine import plugins
 from flowengine.call.calls import Calls
 from flowengine.call.engine import Engine
+from flowengine.call.lost import watch
 from flowengine.call.ports import AudioStore, Store, Synthesizer
 from flowengine.call.tokens import LIFETIME, Signer
 from flowengine.errors import EnvironmentProblem
@@ -70,6 +71,7 @@ class Application:
         self.findings: list[tuple[Loaded, str]] = []
         self._http: Starlette | None = None
         self._media: MediaSocket | None = None
+        self._watch: asyncio.Task[None] | None = None
         self.webhooks: Webhooks | None = None
 
     async def start(self) -> None:
@@ -101,6 +103,7 @@ class Application:
         self.webhooks = Webhooks(calls, doors)
         self._http = self.webhooks.application()
         self._media = MediaSocket(calls, doors)
+        self._watch = asyncio.get_running_loop().create_task(watch(calls), name="watch for lost calls")
         self.webhooks.open = True
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
@@ -133,6 +136,8 @@ class Application:
 
     async def aclose(self) -> None:
         """Release everything but the store."""
+        if self._watch is not None:
+            self._watch.cancel()
         await self.engine.aclose()
 
 

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Cor
 from contextvars import ContextVar, copy_context
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 from zlib import crc32
 
 from flowengine import plugins
@@ -47,9 +47,7 @@ class Process:
         return asyncio.get_running_loop().create_task(work, context=self._context)
 
 
-def task_factory(
-    loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Any], **options: Any
-) -> asyncio.Task[Any]:
+def task_factory(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Any], **options: Any) -> asyncio.Task[Any]:
     """Make a task, and let its process know it."""
     task = asyncio.Task(work, loop=loop, **options)
     context = options.get("context") or copy_context()
@@ -108,6 +106,9 @@ class Store:
 
     async def finish_call(self, call_id: str, record: Mapping[str, Any]) -> bool:
         return await self._ask(lambda: self._kept.finish_call(call_id, record))
+
+    async def lost_calls(self, now: float) -> list[StoredCall]:
+        return await self._ask(lambda: self._kept.lost_calls(now))
 
     async def use_token(self, nonce: str, expires: float, now: float) -> bool:
         return await self._ask(lambda: self._kept.use_token(nonce, expires, now))
@@ -170,7 +171,7 @@ def numbered(text: str) -> bytes:
 class _Flows(FlowFolder):
     """The folder of flows, read from disk once for all simulations of a run: flows never change."""
 
-    _seen: dict[Path, tuple[dict[str, Program], dict[str, Program], list[tuple[str, str, str]]]] = {}
+    _seen: ClassVar[dict[Path, tuple[dict[str, Program], dict[str, Program], list[tuple[str, str, str]]]]] = {}
 
     async def open(self, folder: Path) -> list[tuple[Loaded, str]]:
         if folder not in self._seen:
