@@ -138,6 +138,7 @@ class Application:
         """Release everything but the store."""
         if self._watch is not None:
             self._watch.cancel()
+            await asyncio.wait({self._watch})
         await self.engine.aclose()
 
 

@@ -242,11 +242,12 @@ class Machine:
             return
         self.process = self.application = None
         process.alive = False
-        for task in list(process.tasks):
-            task.cancel()
-        await asyncio.wait([process.spawn(application.aclose())])
-        if process.tasks:
-            await asyncio.wait(list(process.tasks), timeout=30.0)
+        closing = process.spawn(application.aclose())
+        while process.tasks:
+            for task in process.tasks:
+                if task is not closing:
+                    task.cancel()
+            await asyncio.wait(list(process.tasks), timeout=1.0)
 
     async def stop(self, drain: float) -> None:
         """End the process as SIGTERM does."""

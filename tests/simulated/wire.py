@@ -88,7 +88,11 @@ class Line(AsgiNetwork):
 
     async def _old_token(self, wire: Wire, url: str, headers: Mapping[str, str], subprotocols: Sequence[str]) -> None:
         """Open a stream with the token of another one, once that one has begun; it must not carry the call."""
-        await wire.begun.wait()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(20.0):
+                await wire.begun.wait()
+        if not wire.begun.is_set():
+            return
         await asyncio.sleep(self.chance.choice([0.0, 0.5, 8.0]))
         try:
             socket = await super().connect(url, headers, subprotocols)
@@ -181,7 +185,6 @@ class Wire:
     async def _started(self, text: str) -> list[str]:
         line, chance = self._line, self._line.chance
         self.start = text
-        self.begun.set()
         if line.has("start missing"):
             return []
         if line.has("start late"):
@@ -218,6 +221,8 @@ class Wire:
             await asyncio.sleep(self._stall[1] - now)
         text = await self._socket.receive()
         if text is not None:
+            # Who is spoken to has used the token.
+            self.begun.set()
             self._line.note("down", text)
             self._line.problems += self._heard.take(text)
         return text

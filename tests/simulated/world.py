@@ -113,6 +113,7 @@ async def _live(world: World) -> None:
     await _look(world, machine)
     if machine.application is not None:
         await machine.application.aclose()
+        await let_pass(0)
     world.left += [f"task {task.get_name()}" for task in asyncio.all_tasks() if task is not asyncio.current_task()]
 
 
@@ -208,7 +209,7 @@ async def _look(world: World, machine: Machine) -> None:
         "transfers that nobody asked for": webhooks.calls._unasked,
         "renderings": engine.voice._flight,
         "tasks of the process": engine._tasks,
-        "tasks": machine.process.tasks if machine.process else (),
+        "tasks": [task for task in machine.process.tasks if "watch" not in task.get_name()] if machine.process else (),
     }
     world.left += [f"{name}: {len(what)}" for name, what in held.items() if len(what)]
 
