@@ -139,7 +139,8 @@ class Calls:
         token = self.signer.stream_token(call.id, dialect.name, call.revision, {}, now)
         return StreamOffer(
             self.addresses.stream(dialect.name, token),
-            self.addresses.go_on(dialect.name, self.signer.call_address(call.id)),
+            # By its number a request that comes twice is known from the one after the next stream.
+            f"{self.addresses.go_on(dialect.name, self.signer.call_address(call.id))}?stream={call.offers}",
             self.addresses.status(dialect.name),
             {},
         )
@@ -318,8 +319,10 @@ class Calls:
 
     # --- what the carrier asks afterwards
 
-    async def go_on(self, dialect: Dialect, call_id: str, request: Continued, dial: str = "") -> Document:
-        """Give the document that follows a stream, or the dial with this number."""
+    async def go_on(
+        self, dialect: Dialect, call_id: str, request: Continued, dial: str = "", stream: str = ""
+    ) -> Document:
+        """Give the document that follows the stream, or the dial, with this number."""
         call = await self.engine.store.load_call(call_id)
         if call is None or call.carrier != dialect.name:
             return HangupNow()
@@ -334,6 +337,9 @@ class Calls:
         # A blind transfer has its record already: the call is over for us, and only now for the carrier.
         if call.state in ("dialling", "blind") or (call.pending or {}).get("blind"):
             return self._dial(dialect, call)
+        if call.state == "streaming" and (request.outcome is not None or _is_older(stream, call)):
+            # Asked twice: the stream that followed is on. This one's token is good only when that one is over.
+            return self._offer(dialect, call)
         if call.state in ("streaming", "dropped", "answered", "resuming"):
             return await self._resume(dialect, call, {})
         return HangupNow()
@@ -447,6 +453,11 @@ class Calls:
             return
         if report.over:
             await self._over(await self._noticed(call), None)
+
+
+def _is_older(stream: str, call: StoredCall) -> bool:
+    """Say whether the stream with this number came before the call's newest one."""
+    return stream.isdecimal() and int(stream) < call.offers
 
 
 def _dial_number(call: StoredCall) -> str:

@@ -96,7 +96,8 @@ class Webhooks:
             return PlainTextResponse("this address is not ours\n", 403)
         try:
             asked = dialect.parse_continue(dict(fields))
-            document = await self.calls.go_on(dialect, call_id, asked, request.query_params.get("dial", ""))
+            numbers = [request.query_params.get(name, "") for name in ("dial", "stream")]
+            document = await self.calls.go_on(dialect, call_id, asked, *numbers)
         except ProtocolError as error:
             return PlainTextResponse(f"{error}\n", 400)
         except RemoteError as error:

@@ -217,7 +217,14 @@ class Machine:
         self._chance = random.Random(f"machine {seed}")
 
     async def start(self) -> None:
-        """Start a new process on what is kept."""
+        """Start a new process on what is kept, as a supervisor does: until it starts."""
+        while True:
+            try:
+                return await self._start()
+            except (ProviderError, RemoteError):
+                await asyncio.sleep(1.0)
+
+    async def _start(self) -> None:
         process = Process()
         store = Store(self.store, process, self._faults, self._chance)
         names = ("twilio", "vobiz")

@@ -106,9 +106,9 @@ async def _live(world: World) -> None:
     callers = [loop.create_task(_caller(machine, world, call)) for call in world.plan.calls]
     world.calls = list(await asyncio.gather(*callers))
     await asyncio.gather(*trouble)
-    await _settle(machine)
     for call in world.calls:
         await call.line.finish()
+    await _settle(machine)
     world.seconds = round(loop.time() - begin, 6)
     await _look(world, machine)
     if machine.application is not None:
