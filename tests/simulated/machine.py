@@ -236,7 +236,11 @@ class Machine:
         voice = Voice(self._faults, self._chance)
         application = Application(settings, Ports(store, voice, None, wall, self._chance.randbytes))
         application.flows = _Flows(store, plugins.node_types()).over(store)
-        await process.spawn(application.start())
+        try:
+            await process.spawn(application.start())
+        except (ProviderError, RemoteError):
+            await process.spawn(application.aclose())
+            raise
         # A heartbeat each 10 ms of hours that nobody waits for; it is the measure of real loops.
         application.engine.lag.stop()
         self.applications.append(application)

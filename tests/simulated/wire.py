@@ -206,7 +206,7 @@ class Wire:
             line.spawn(self._later(text, chance.choice([0.05, 0.5, 2.0])))
             return []
         if line.has("marks unknown") and chance.random() < 0.5:
-            name = json.loads(text).get("name") or json.loads(text)["mark"]["name"]
+            name = json.loads(text).get("name") or json.loads(text).get("mark", {}).get("name", "")
             return [text.replace(name, chance.choice(["", "x", name + "9"])), text]
         return [text] * (2 if line.has("marks twice") else 1)
 
