@@ -40,14 +40,14 @@ class Result:
     digest: str = ""
 
 
-def simulate(seed: int, *, twice: bool = True) -> Result:
-    """Run a seed; with ``twice`` also see that it does the same again."""
+def simulate(seed: int, *, again: bool = True) -> Result:
+    """Run a seed; with ``again`` also see that it does the same again."""
     begin = time.process_time()
     world = worlds.run(seed)
     cpu = time.process_time() - begin
     problems = broken(world)
-    if twice and (again := worlds.run(seed)).digest != world.digest:
-        problems.append(f"the_same_seed_does_the_same: {difference(world, again)}")
+    if again and (other := worlds.run(seed)).digest != world.digest:
+        problems.append(f"the_same_seed_does_the_same: {difference(world, other)}")
     return Result(
         seed,
         problems,
@@ -94,13 +94,13 @@ def told(world: worlds.World) -> Iterable[str]:
     yield str(dict(world.counts))
 
 
-def run(seeds: range, jobs: int, *, twice: bool) -> int:
+def run(seeds: range, jobs: int, *, again: bool) -> int:
     """Run seeds, tell of them, and give how many failed."""
     begin = time.monotonic()
     results: list[Result] = []
     failed = 0
     with ProcessPoolExecutor(jobs) as pool:
-        for result in pool.map(_one, ((seed, twice) for seed in seeds), chunksize=5):
+        for result in pool.map(twice if again else once, seeds, chunksize=5):
             results.append(result)
             if result.problems:
                 failed += 1
@@ -111,10 +111,19 @@ def run(seeds: range, jobs: int, *, twice: bool) -> int:
     return failed
 
 
-def _one(what: tuple[int, bool]) -> Result:
-    seed, twice = what
+def once(seed: int) -> Result:
+    """Run a seed."""
+    return _guarded(seed, again=False)
+
+
+def twice(seed: int) -> Result:
+    """Run a seed, and see that it does the same again."""
+    return _guarded(seed, again=True)
+
+
+def _guarded(seed: int, *, again: bool) -> Result:
     try:
-        return simulate(seed, twice=twice)
+        return simulate(seed, again=again)
     except Exception as error:  # a bug of the simulation must not hide which seed it was
         return Result(seed, [f"the simulation broke: {error!r}"])
 
@@ -150,10 +159,10 @@ def main() -> int:
     given = parser.parse_args()
     if given.seed is None:
         first, _, last = given.seeds.partition("-")
-        return bool(run(range(int(first), int(last or first) + 1), given.jobs, twice=not given.once))
+        return bool(run(range(int(first), int(last or first) + 1), given.jobs, again=not given.once))
     if given.verbose:
         say(*told(worlds.run(given.seed)))
-    result = simulate(given.seed, twice=not given.once)
+    result = simulate(given.seed, again=not given.once)
     summary([result], result.cpu)
     say(*result.problems or ["it holds"])
     return bool(result.problems)
