@@ -92,7 +92,8 @@ class MemoryStore:
 
     async def lost_calls(self, now: float) -> list[StoredCall]:
         """Give calls that are not ended and whose ``lost_at`` is over, at most 100, the oldest first."""
-        return [_copy(call) for call in self._calls.values() if call.state != ENDED and call.lost_at < now][:LOST]
+        lost = [call for call in self._calls.values() if call.state != ENDED and call.lost_at < now]
+        return [_copy(call) for call in sorted(lost, key=lambda call: call.lost_at)[:LOST]]
 
     async def use_token(self, nonce: str, expires: float, now: float) -> bool:
         """Use a token up; False when it was used before."""

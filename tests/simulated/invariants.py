@@ -60,7 +60,8 @@ def the_wire_is_as_the_carrier_wants_it(world: World) -> Iterator[str]:
     for call in world.calls:
         yield from call.line.problems
         yield from (f"the carrier: {event.data}" for event in call.report.of("wrong"))
-        if "clears unconfirmed" not in call.plan.line:
+        # Without its confirmation a clear is waited for one second, then audio is sent all the same.
+        if not call.plan.line & {"clears unconfirmed", "stall", "burst"} and not world.plan.faults.stalls:
             yield from (f"the carrier: {event.data} raced" for event in call.report.of("raced"))
 
 
