@@ -18,6 +18,7 @@ REGRESSIONS = {
     184: "a store that failed at the end of a stream lost the record, and failed requests with a traceback",
     195: "a call whose server died while the carrier dialled had no record",
     866: "a request for what follows a stream, made twice, took the call from the stream that was on",
+    1953: "the end of a dial, told twice at once, took the call from the stream that followed it",
 }
 
 

@@ -37,6 +37,7 @@ NOTICE_WITHIN = 2.0  # how long the owner of a stream may need to notice that it
 POLL = 0.05
 AGAIN_AFTER = (1.0, 3.0, 10.0)  # seconds, for a store that did not answer at the end of a stream
 TRANSFERS = frozenset({"transferring", "dialling"})
+RESUMABLE = TRANSFERS | {"streaming", "dropped", "answered", "resuming"}
 SORRY = "We are sorry, this call can not be taken right now. Please try again later."
 
 
@@ -391,16 +392,23 @@ class Calls:
     async def _resume(self, dialect: Dialect, call: StoredCall, pending: dict[str, Any]) -> Document:
         if call.offers >= MAX_OFFERS:
             log.error("the call %s was offered a stream %d times and goes in circles", call.id, call.offers)
-            await self._give_up(call, {"streaming", "dropped", "answered", "resuming", *TRANSFERS})
+            await self._give_up(call, RESUMABLE)
             return HangupNow()
+        # Fenced by what it was decided on: of two requests at once the second must not take the stream of the first.
         changed = await self._change(
             call.id,
-            when={"streaming", "dropped", "answered", "resuming", *TRANSFERS},
+            when={call.state},
+            streams=call.streams,
             state="answered" if call.snapshot is None else "resuming",
             offered=True,
             pending=pending or call.pending,
         )
-        return self._offer(dialect, changed) if changed else HangupNow()
+        if changed is not None:
+            return self._offer(dialect, changed)
+        now = await self.engine.store.load_call(call.id)
+        if now is None or now.state not in RESUMABLE:
+            return HangupNow()
+        return self._offer(dialect, now) if now.state == "streaming" else await self._resume(dialect, now, pending)
 
     async def _restored(self, call: StoredCall) -> Interpreter:
         program = await self.library.at_revision(call.revision)

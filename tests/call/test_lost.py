@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import re
 from dataclasses import replace
@@ -130,6 +131,42 @@ def test_a_request_that_comes_twice_takes_no_call_from_its_stream(world: Any, ca
     assert re.search(r"\?stream=2\b", again)
     assert (state, superseded) == ("streaming", 0)
     assert [(record["streams"], record["ended_reason"]) for record in records] == [(2, "caller.hangup")]
+
+
+@pytest.mark.parametrize("carrier", CARRIERS)
+def test_of_two_requests_at_once_the_second_takes_nothing_from_the_first(world: Any, carrier: str) -> None:
+    """The second one has read the call before the first one's stream began."""
+    world.store = SlowStore()
+
+    async def work(application: Any) -> Any:
+        caller = CARRIERS[carrier]("+15550001111", "+15551234567", random.Random(1))
+        server = Server(application)
+        answer = await server.post(caller, f"https://voice.test/answer/{carrier}")
+        (await server.stream(caller, answer)).abort()
+        await let_pass(0.1)
+        world.store.slow = 1
+        late = asyncio.ensure_future(server.post(caller, go_on(answer)))
+        await let_pass(0.1)
+        second = await server.stream(caller, await server.post(caller, go_on(answer)))
+        await late
+        state = (await world.store.find_call(carrier, caller.call_id)).state
+        await second.close(1000)
+        await let_pass(8.0)
+        return state, application.engine.counts["stream.superseded"]
+
+    assert alone(world, work) == ("streaming", 0)
+
+
+class SlowStore(MemoryStore):
+    """Changes the next so many calls late."""
+
+    slow = 0
+
+    async def change_call(self, call_id: str, **changes: Any) -> StoredCall | None:
+        if self.slow:
+            self.slow -= 1
+            await let_pass(1.0)
+        return await super().change_call(call_id, **changes)
 
 
 class FailingStore(MemoryStore):
