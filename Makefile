@@ -44,6 +44,7 @@ fuzz: setup  ## load what nobody meant, for SECONDS (60), in a child with limits
 
 simulate: setup  ## live SEEDS (1-5000) of calls where anything goes wrong at any moment, on both cores
 	@$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),1-5000)
+	@$(BIN)/python -m tests.simulation --awaits
 
 constraints: setup  ## pin what pyproject.toml asks for, in constraints.txt
 	$(BIN)/python -m pip install --quiet uv

@@ -2,6 +2,7 @@
 
     python -m tests.simulation --seeds 1-5000 [--jobs 2] [--once]
     python -m tests.simulation --seed 17 --verbose
+    python -m tests.simulation --awaits          # one call, left and crashed at every await of the server
 
 The same seed does the very same: each is run twice (not with ``--once``) and both runs are compared, wire and traces.
 ``simulated/plan.py`` has what a seed does, ``simulated/invariants.py`` what must hold. Exits with 1 if it does not.
@@ -18,12 +19,18 @@ from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.simulated import world as worlds
 from tests.simulated.invariants import broken
+from tests.simulated.plan import Plan, one_call, plan
+
+Moment: TypeAlias = tuple[Literal["twilio", "vobiz"], Literal["hangs_up", "crashes"], int]
+CARRIERS: tuple[Literal["twilio", "vobiz"], ...] = ("twilio", "vobiz")
+NEVER = 10**9
 
 
 @dataclass
@@ -40,16 +47,16 @@ class Result:
     digest: str = ""
 
 
-def simulate(seed: int, *, again: bool = True) -> Result:
-    """Run a seed; with ``again`` also see that it does the same again."""
+def simulate(planned: Plan, *, other: Plan | None = None) -> Result:
+    """Live a plan; with the same plan once more also see that it does the same again."""
     begin = time.process_time()
-    world = worlds.run(seed)
+    world = worlds.live(planned)
     cpu = time.process_time() - begin
     problems = broken(world)
-    if again and (other := worlds.run(seed)).digest != world.digest:
-        problems.append(f"the_same_seed_does_the_same: {difference(world, other)}")
+    if other is not None and (again := worlds.live(other)).digest != world.digest:
+        problems.append(f"the_same_seed_does_the_same: {difference(world, again)}")
     return Result(
-        seed,
+        planned.seed,
         problems,
         world.plan.faults.injected,
         Counter(record["ended_reason"] for record in world.records),
@@ -121,9 +128,39 @@ def twice(seed: int) -> Result:
     return _guarded(seed, again=True)
 
 
+def at_await(what: Moment) -> Result:
+    """Live the one call that a caller leaves, or that loses its server, at this await."""
+    carrier, kind, number = what
+    result = simulate(one_call(carrier, **{kind: number}))
+    result.problems = [f"{kind} at await {number} of {carrier}: {problem}" for problem in result.problems]
+    return result
+
+
+def moments(every: int = 1) -> list[Moment]:
+    """Give every await of the server in the one call, for each carrier, or every so many-th."""
+    found: list[Moment] = []
+    for carrier in CARRIERS:
+        for kind in ("hangs_up", "crashes"):
+            world = worlds.live(one_call(carrier, **{kind: NEVER}))
+            found += [(carrier, kind, number) for number in range(1, world.plan.faults.awaits + 1, every)]
+    return found
+
+
+def run_awaits(jobs: int) -> int:
+    """Live the one call at every moment, tell of it, and give how many failed."""
+    begin = time.monotonic()
+    with ProcessPoolExecutor(jobs) as pool:
+        results = list(pool.map(at_await, moments(), chunksize=10))
+    failed = [result for result in results if result.problems]
+    say(*(problem[:300] for result in failed for problem in result.problems))
+    summary(results, time.monotonic() - begin)
+    say(f"{len(failed)} of {len(results)} moments failed")
+    return len(failed)
+
+
 def _guarded(seed: int, *, again: bool) -> Result:
     try:
-        return simulate(seed, again=again)
+        return simulate(plan(seed), other=plan(seed) if again else None)
     except Exception as error:  # a bug of the simulation must not hide which seed it was
         return Result(seed, [f"the simulation broke: {error!r}"])
 
@@ -153,16 +190,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--seeds", default="1-200", help="which, as 1-200")
     parser.add_argument("--seed", type=int, help="one alone")
+    parser.add_argument("--awaits", action="store_true", help="one call, left and crashed at every await")
     parser.add_argument("--jobs", type=int, default=2, help="how many processes")
     parser.add_argument("--once", action="store_true", help="do not compare two runs of each seed")
     parser.add_argument("--verbose", action="store_true", help="tell one seed in full")
     given = parser.parse_args()
+    if given.awaits:
+        return bool(run_awaits(given.jobs))
     if given.seed is None:
         first, _, last = given.seeds.partition("-")
         return bool(run(range(int(first), int(last or first) + 1), given.jobs, again=not given.once))
     if given.verbose:
         say(*told(worlds.run(given.seed)))
-    result = simulate(given.seed, again=not given.once)
+    result = (once if given.once else twice)(given.seed)
     summary([result], result.cpu)
     say(*result.problems or ["it holds"])
     return bool(result.problems)

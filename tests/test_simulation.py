@@ -8,10 +8,10 @@ import pytest
 
 from tests.simulated import world as worlds
 from tests.simulated.invariants import INVARIANTS, broken
-from tests.simulation import difference, once, twice
+from tests.simulation import at_await, difference, moments, once, twice
 
 SEEDS = range(1, 201)
-AGAIN = 5  # every so many-th seed is run twice; `make simulate` runs each twice
+AGAIN = 10  # every so many-th seed is run twice; `make simulate` runs each twice
 # Seeds that failed once. What they do may change with what a seed is made of: each bug has a test of its own, too.
 REGRESSIONS = {
     1: "a call whose server died was streaming in the store for ever, without a record",
@@ -33,6 +33,15 @@ def test_whatever_happens_the_invariants_hold() -> None:
     kinds = {kind for result in results for kind in result.injected}
     assert len(kinds) >= 40, sorted(kinds)
     assert sum(result.calls for result in results) >= 300
+
+
+def test_a_caller_may_leave_and_a_server_may_die_at_any_await() -> None:
+    """Every seventh moment of one call; `make simulate` takes them all."""
+    some = moments(7)
+    assert len(some) > 60
+    with ProcessPoolExecutor(2) as pool:
+        failed = [result.problems for result in pool.map(at_await, some, chunksize=5) if result.problems]
+    assert failed == []
 
 
 @pytest.mark.parametrize("seed", REGRESSIONS)

@@ -23,14 +23,20 @@ def every_call_has_one_record(world: World) -> Iterator[str]:
 
 def every_call_ends_for_a_reason(world: World) -> Iterator[str]:
     """The reason is in the closed list, is no bug of ours, and a call is lost only where a server or its store was."""
-    faults = world.plan.faults
-    lossy = faults.crashes or faults.drains or any(kind.startswith("store") for kind, _, _ in faults.windows)
+    lossy = _lossy(world)
     for record in world.records:
         reason = record["ended_reason"]
         if reason not in ENDED_REASONS or reason == "engine.failed":
             yield f"{record['id']} ended as {reason}"
         if reason == "engine.lost" and not lossy:
             yield f"{record['id']} was lost"
+
+
+def _lossy(world: World) -> bool:
+    """Whether a process died or the store failed."""
+    faults = world.plan.faults
+    died = faults.crashes or faults.drains or faults.crash_at_await is not None
+    return bool(died or any(kind.startswith("store") for kind, _, _ in faults.windows))
 
 
 def nothing_is_left_over(world: World) -> Iterator[str]:
@@ -99,8 +105,7 @@ def prompts_come_one_after_another(world: World) -> Iterator[str]:
 
 def traces_and_records_agree(world: World) -> Iterator[str]:
     """The end that the interpreter came to is the one in the record, where no server and no store was lost."""
-    faults = world.plan.faults
-    if faults.crashes or faults.drains or any(kind.startswith("store") for kind, _, _ in faults.windows):
+    if _lossy(world):
         return
     reasons = {record["id"]: record["ended_reason"] for record in world.records}
     for call, lines in world.traces.items():

@@ -85,6 +85,7 @@ class Faults:
     crashes: list[float] = field(default_factory=list)
     drains: list[float] = field(default_factory=list)
     stalls: list[tuple[float, float]] = field(default_factory=list)
+    crash_at_await: int | None = None
     instants: dict[int, Callable[[], None]] = field(default_factory=dict)
     injected: Counter[str] = field(default_factory=Counter)
     awaits: int = 0
@@ -148,6 +149,23 @@ def plan(seed: int) -> Plan:
     if rng.random() < 0.1:
         faults.stalls = [(rng.uniform(0.0, 10.0), rng.choice([0.05, 0.5, 2.0, 10.0]))]
     return Plan(seed, calls, faults)
+
+
+def one_call(carrier: Literal["twilio", "vobiz"], *, hangs_up: int | None = None, crashes: int | None = None) -> Plan:
+    """Give a plan of one call through menu, value, confirmation and transfer, with one thing that goes wrong.
+
+    ``hangs_up`` and ``crashes`` say at which await of the server the caller leaves, or the server dies.
+    """
+    steps = (
+        WaitAudio(0.2),
+        Keys("5", 0.02) if crashes is not None else Keys("1123412", 0.02),
+        WaitAudio(0.2, 4),
+        *((Keys("2"), WaitAudio(0.3, 8)) if crashes is None else ()),
+        ExpectEnd(PATIENCE),
+    )
+    script = Script(steps, carrier, transfers=(Dialled("busy"), Dialled("ended", 1.0)))
+    call = CallPlan(0, carrier, "soak", 0.0, script, frozenset(), 0.0, 0.0, 800, False, hangs_up)
+    return Plan(0, (call,), Faults(crash_at_await=crashes))
 
 
 def _call(rng: random.Random, number: int) -> CallPlan:

@@ -8,6 +8,7 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Sized
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +18,7 @@ from flowengine.testing.phone import Phone
 from flowengine.testing.report import CallReport
 from flowengine.testing.virtual_time import Deadlock, TimeIsUp, VirtualLoop, let_pass
 from tests.simulated.machine import PROCESS, TOKEN, Machine, task_factory
-from tests.simulated.plan import CallPlan, Plan, plan
+from tests.simulated.plan import CallPlan, Faults, Plan, plan
 from tests.simulated.wire import Line
 
 # When the last caller has gone the server still waits for calls to come back, for documents to expire, and for
@@ -78,14 +79,19 @@ class _Log(logging.Handler):
 
 def run(seed: int) -> World:
     """Live a seed from its first call to silence."""
-    world = World(plan(seed))
+    return live(plan(seed))
+
+
+def live(planned: Plan) -> World:
+    """Live a plan; it can be lived once."""
+    world = World(planned)
     handler = _Log(world)
     LOGGER.addHandler(handler)
     # What is said to people who watch a server would be said thousands of times here.
     loud = logging.lastResort
     logging.lastResort = None
     try:
-        virtual_time.run(_live(world), limit=LIMIT, seed=seed)
+        virtual_time.run(_live(world), limit=LIMIT, seed=planned.seed)
     except (Deadlock, TimeIsUp) as error:
         world.failed = str(error)
     finally:
@@ -103,6 +109,13 @@ async def _live(world: World) -> None:
     machine = Machine(world.plan.faults, world.plan.seed)
     await machine.start()
     trouble = [loop.create_task(_trouble(machine, world.plan, loop))]
+    if world.plan.faults.crash_at_await is not None:
+        outside = copy_context()  # the instant comes within a task of the process that is to die
+
+        def fall() -> None:
+            trouble.append(loop.create_task(_fall(machine, world.plan.faults), context=outside))
+
+        world.plan.faults.instants[world.plan.faults.crash_at_await] = fall
     callers = [loop.create_task(_caller(machine, world, call)) for call in world.plan.calls]
     world.calls = list(await asyncio.gather(*callers))
     await asyncio.gather(*trouble)
@@ -172,13 +185,22 @@ async def _trouble(machine: Machine, plan: Plan, loop: VirtualLoop) -> None:
         await machine.start()
 
 
+async def _fall(machine: Machine, faults: Faults) -> None:
+    """The process dies, and the next one starts soon."""
+    faults.injected["crash at an await"] += 1
+    await machine.crash()
+    await let_pass(0.5)
+    await machine.start()
+
+
 async def _settle(machine: Machine) -> None:
     """Wait until the server has nothing left to do."""
     loop = asyncio.get_running_loop()
     begin = loop.time()
     while loop.time() < begin + SETTLED_WITHIN:
-        application = machine.application
-        assert application is not None
+        if (application := machine.application) is None:
+            await let_pass(1.0)
+            continue
         webhooks = application.webhooks
         waits = application.engine.busy or (webhooks and webhooks.calls.offered)
         if not waits and not await _unfinished(machine.store):
