@@ -33,6 +33,18 @@ class ProviderError(RemoteError):
         self.retryable = retryable
 
 
+class ToolError(RemoteError):
+    """A tool failed.
+
+    ``error`` is what the flow learns: ``timeout``, ``http.404`` and the like, or ``error``. ``detail`` is for the log:
+    it never holds what was sent or answered.
+    """
+
+    def __init__(self, error: str, detail: str = "") -> None:
+        super().__init__(error + (f" ({detail})" if detail else ""))
+        self.error = error
+
+
 class EnvironmentProblem(FlowengineError):
     """The machine or the settings do not allow to start: a missing secret, a taken port. Commands exit with 3."""
 

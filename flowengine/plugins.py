@@ -1,4 +1,4 @@
-"""Finds node types, dialects and providers by module name and by entry point. The only user of importlib.
+"""Finds node types, dialects, providers and tools by module name and by entry point. The only user of importlib.
 
 The built-in ones come through the same door as a stranger's: the name in YAML or in an address is the name of the
 module (``-`` becomes ``_``, a Python keyword gets a trailing underscore), a third party's is an entry point of the
@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import importlib
 import keyword
+import os
 import pkgutil
+import sys
+from collections.abc import Callable
 from functools import lru_cache
 from importlib.metadata import entry_points
 from types import ModuleType
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import flowengine.nodes
 from flowengine.errors import EnvironmentProblem
@@ -56,6 +59,24 @@ def provider(name: str) -> ModuleType:
         if error.name and not error.name.startswith("flowengine.providers"):
             raise EnvironmentProblem(f"the provider {name} needs the package {error.name}") from None
         raise EnvironmentProblem(f'there is no provider "{name}"') from None
+
+
+def function(target: str) -> Callable[..., Any]:
+    """Import a tool's function, `module:function`; raises ``EnvironmentProblem`` where there is none.
+
+    A module may stand in the folder in which the server was started; what is installed is found before it.
+    """
+    module, _, name = target.partition(":")
+    here = os.getcwd()
+    if here not in sys.path and "" not in sys.path:
+        sys.path.append(here)
+    try:
+        found = getattr(importlib.import_module(module), name, None)
+    except Exception as error:  # a module of the author's may raise anything while it is imported
+        raise EnvironmentProblem(f"the module {module} can not be imported: {type(error).__name__}: {error}") from error
+    if not callable(found):
+        raise EnvironmentProblem(f"there is no function {name} in the module {module}")
+    return cast("Callable[..., Any]", found)
 
 
 def _modules(package: ModuleType) -> list[ModuleType]:

@@ -102,6 +102,25 @@ class StoreSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class McpServer:
+    """An MCP server: a command that is started and spoken to over its pipes, or an address."""
+
+    command: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    url: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSettings:
+    """What the tools of flows may reach; by default nothing."""
+
+    python: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+    mcp: Mapping[str, McpServer] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that can be set, checked."""
 
@@ -109,6 +128,7 @@ class Settings:
     flows: FlowSettings = FlowSettings()
     carriers: Mapping[str, CarrierSettings] = field(default_factory=dict)
     voice: VoiceSettings = VoiceSettings()
+    tools: ToolSettings = field(default_factory=ToolSettings)
     env: Mapping[str, str] = field(default_factory=dict)
     store: StoreSettings = StoreSettings()
 
@@ -162,24 +182,77 @@ class Settings:
             raise EnvironmentProblem("no carrier is set: without its token nobody could be told from a stranger")
 
 
+@dataclass(frozen=True)
 class _MapOf(Kind):
-    """Names of carriers to their settings."""
+    """Names to values of one kind."""
 
-    def __init__(self, inner: Fields) -> None:
-        self.inner = inner
+    inner: Kind
+    names: str
+    sentence: str
+    pattern: str = NAME
 
     def schema(self) -> Schema:
         return {
             "type": "object",
-            "propertyNames": {"pattern": NAME, "errorMessage": "must be the name of a carrier"},
+            "propertyNames": {"pattern": self.pattern, "errorMessage": self.names},
             "additionalProperties": self.inner.schema(),
-            "errorMessage": "must be a map from carriers to their settings",
+            "errorMessage": self.sentence,
         }
 
     def read(self, value: Value, reading: Reading) -> dict[str, Any]:
         if not isinstance(value, source.Mapping):
             return {}
         return {key: self.inner.read(entry.value, reading) for key, entry in value.entries.items()}
+
+
+class _McpKind(Kind):
+    """An MCP server: `command` with `env`, or `url` with `headers`."""
+
+    mapping = Fields(
+        (
+            Field(
+                "command", ListOf(Text(), 1), "The command that is started and spoken to over its pipes, word by word."
+            ),
+            Field(
+                "env",
+                _MapOf(
+                    Text(),
+                    "must be the name of a variable",
+                    "must be a map from variables to texts",
+                    r"^[A-Za-z_][A-Za-z0-9_]*$",
+                ),
+                "The environment of the command, beside PATH and HOME.",
+            ),
+            Field(
+                "url",
+                Pattern(r"^https?://[^\s/?#]+[^\s#]*$", "must be an address such as https://mcp.example.com/mcp"),
+                "The address of a server (streamable HTTP).",
+            ),
+            Field(
+                "headers",
+                _MapOf(
+                    Text(),
+                    "must be the name of a header",
+                    "must be a map from headers to texts",
+                    r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$",
+                ),
+                "Headers of every request to the address.",
+            ),
+        ),
+        "must be a mapping with `command` or `url`",
+    )
+
+    def schema(self) -> Schema:
+        return self.mapping.schema()
+
+    def read(self, value: Value, reading: Reading) -> McpServer:
+        read = self.mapping.read(value, reading)
+        form = "url" if "url" in read else "command"
+        other = {"url": ("command", "env"), "command": ("url", "headers")}[form]
+        if form not in read or any(name in read for name in other):
+            help_ = "write `command` (with `env`), or `url` (with `headers`)"
+            reading.report.error("wrong-value", "an MCP server is either a command or a url", value.span, help=help_)
+        return McpServer(**read)
 
 
 _CARRIER = Fields(
@@ -223,6 +296,32 @@ _SYNTHESIZER = Fields(
         Field("library", Choice(("packaged", "system")), "Which espeak-ng `local` uses.", default="packaged"),
     )
 )
+_MODULE = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$"
+_HOST = r"^(\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?|[A-Za-z0-9_.-]+(:[0-9]{1,5}|/[0-9]{1,3})?|[0-9A-Fa-f:.]+(/[0-9]{1,3})?)$"
+_TOOLS = Fields(
+    (
+        Field(
+            "python",
+            ListOf(Pattern(_MODULE, "must be the name of a module such as acme_tools")),
+            "Modules whose functions flows may call, with what is below them.",
+        ),
+        Field(
+            "hosts",
+            ListOf(Pattern(_HOST, "must be a host such as api.example.com, or an address or network of your own")),
+            "Hosts that HTTP tools may reach; a private address only where it is written here.",
+        ),
+        Field(
+            "mcp",
+            _MapOf(
+                _McpKind(),
+                "must be the name of an MCP server, without blanks and slashes",
+                "must be a map from names to MCP servers",
+                r"^[^/\s]+$",
+            ),
+            "MCP servers by the name that flows call them by.",
+        ),
+    )
+)
 _STORE = Fields(
     (
         Field("url", Pattern(r"^sqlite:///.+", "must be an address such as sqlite:///flowengine.db"), "The store."),
@@ -233,8 +332,13 @@ _STORE = Fields(
 FIELDS = (
     Field("server", _SERVER, "Where the server listens."),
     Field("flows", _FLOWS, "Which flows there are."),
-    Field("carriers", _MapOf(_CARRIER), "Accounts by carrier."),
+    Field(
+        "carriers",
+        _MapOf(_CARRIER, "must be the name of a carrier", "must be a map from carriers to their settings"),
+        "Accounts by carrier.",
+    ),
     Field("speech", Fields((Field("synthesizer", _SYNTHESIZER, "Who speaks."),)), "Speech."),
+    Field("tools", _TOOLS, "What the tools of flows may reach."),
     Field("env", ListOf(Text()), "Names of the environment that flows may read as env.NAME."),
     Field("store", _STORE, "Where files go."),
 )
@@ -340,13 +444,17 @@ def parse(file: str, data: bytes, environ: Mapping[str, str]) -> tuple[Settings 
     _checker().check(document, source.to_plain(root), report)
     if report.failed:
         return None, report.sorted()
-    read = Fields(FIELDS).read(root, Reading(report, document.lines))
+    reading = Reading(report, document.lines)
+    read = Fields(FIELDS).read(root, reading)
+    if reading.report.failed:
+        return None, report.sorted()
     names = read.get("env", ())
     settings = Settings(
         server=ServerSettings(**read.get("server", {})),
         flows=_flows(read.get("flows", {})),
         carriers={name: CarrierSettings(**fields) for name, fields in read.get("carriers", {}).items()},
         voice=VoiceSettings(**read.get("speech", {}).get("synthesizer", {})),
+        tools=ToolSettings(**read.get("tools", {})),
         env={name: environ[name] for name in names if name in environ},
         store=StoreSettings(**{"cache": _cache_folder(environ), **read.get("store", {})}),
     )

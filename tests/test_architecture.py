@@ -24,6 +24,7 @@ ALLOWED: tuple[tuple[str, tuple[str, ...]], ...] = (
         ("flowengine.call", "flowengine.audio", "flowengine.telephony", "flowengine.runtime", "flowengine.flow"),
     ),
     ("flowengine.providers", ("flowengine.providers", "flowengine.call.ports", "flowengine.audio")),
+    ("flowengine.tools", ("flowengine.tools", "flowengine.call.ports")),
     ("flowengine.store", ("flowengine.store", "flowengine.call.ports")),
     ("flowengine.settings", ("flowengine.flow",)),
     ("flowengine.plugins", ("flowengine.nodes", "flowengine.telephony", "flowengine.runtime", "flowengine.flow")),
@@ -49,7 +50,7 @@ CALL_FORBIDDEN = frozenset({"threading", "subprocess", "socket", "multiprocessin
 # fmt: off
 VENDORS = frozenset([
     "anthropic", "openai", "deepgram", "cartesia", "elevenlabs", "google", "groq", "twilio", "plivo",
-    "telnyx", "espeakng_loader",
+    "telnyx", "espeakng_loader", "httpcore", "httpx2", "mcp",
 ])
 # fmt: on
 
@@ -157,6 +158,7 @@ PLANTED = [
     ("flowengine/call/x.py", "import threading"),
     ("flowengine/call/x.py", "from concurrent.futures import ThreadPoolExecutor"),
     ("flowengine/providers/x.py", "from flowengine.call.session import Session"),
+    ("flowengine/tools/x.py", "from flowengine.settings import Settings"),
     ("flowengine/store/x.py", "from flowengine.runtime import state"),
     ("flowengine/testing/phone.py", "from flowengine.flow import model"),
     ("flowengine/runtime/x.py", "import time"),

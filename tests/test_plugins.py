@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import pytest
 
 from flowengine import plugins
@@ -20,6 +23,16 @@ def test_dialects_are_found_by_their_name() -> None:
     found = plugins.dialects()
     assert {"twilio", "vobiz"} <= set(found)
     assert all(dialect.name == name for name, dialect in found.items())
+
+
+def test_a_function_stands_where_the_server_was_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "acme_here.py").write_text("def book(): return 1\n")
+    (tmp_path / "json.py").write_text("def loads(text): raise SystemExit\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", [entry for entry in sys.path if entry not in ("", str(tmp_path))])
+    assert plugins.function("acme_here:book")() == 1
+    # What is installed goes before what stands here.
+    assert plugins.function("json:loads")("1") == 1
 
 
 def test_a_provider_is_a_module_of_its_name() -> None:

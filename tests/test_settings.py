@@ -9,7 +9,16 @@ from typing import Any
 import pytest
 
 from flowengine.errors import EnvironmentProblem
-from flowengine.settings import CarrierSettings, ServerSettings, Settings, child_environment, load, parse
+from flowengine.settings import (
+    CarrierSettings,
+    McpServer,
+    ServerSettings,
+    Settings,
+    ToolSettings,
+    child_environment,
+    load,
+    parse,
+)
 
 
 def read(text: str, **environ: str) -> Settings:
@@ -70,6 +79,27 @@ def test_everything_can_be_set() -> None:
     assert (settings.store.url, settings.store.traces, settings.store.cache) == ("sqlite:///here/calls.db", "t", "c")
     assert settings.voice.library == "system"
     settings.check()
+
+
+TOOLS = """
+tools:
+  python: [acme_tools, shop.orders]
+  hosts: [api.acme.example, "localhost:8000", 10.0.0.0/8, "::1", "[::1]:80", "${EXTRA}"]
+  mcp:
+    crm: {url: "https://crm.example/mcp", headers: {Authorization: "Bearer ${TOKEN}"}}
+    files: {command: [npx, -y, "@acme/files"], env: {TOKEN: "${TOKEN}"}}
+"""
+
+
+def test_what_tools_may_reach() -> None:
+    tools = read(TOOLS, EXTRA="b.example", TOKEN="t").tools
+    assert tools.python == ("acme_tools", "shop.orders")
+    assert tools.hosts == ("api.acme.example", "localhost:8000", "10.0.0.0/8", "::1", "[::1]:80", "b.example")
+    assert tools.mcp == {
+        "crm": McpServer(url="https://crm.example/mcp", headers={"Authorization": "Bearer t"}),
+        "files": McpServer(command=("npx", "-y", "@acme/files"), env={"TOKEN": "t"}),
+    }
+    assert read("").tools == ToolSettings()
 
 
 REFERENCES = [
@@ -138,6 +168,17 @@ MISTAKES = [
     ("carriers:\n  twilio: {signatures: maybe}", {}, None, "maybe", 2, 24, "required"),
     ("store: {url: 'postgres://x'}", {}, None, "postgres://x", 1, 14, "sqlite:///"),
     ("env: AGENT", {}, None, "AGENT", 1, 6, ""),
+    ("tools: {host: [a]}", {}, "unknown-field", "host", 1, 9, "hosts"),
+    ("tools: {hosts: a.example}", {}, None, "a.example", 1, 16, "list"),
+    ("tools: {hosts: ['https://a.example']}", {}, None, "https://a.example", 1, 17, "a host"),
+    ("tools: {hosts: [a.example/x]}", {}, None, "a.example/x", 1, 17, "a host"),
+    ("tools: {python: ['shop:book']}", {}, None, "shop:book", 1, 18, "a module"),
+    ("tools: {mcp: {crm: x}}", {}, None, "x", 1, 20, "command"),
+    ("tools: {mcp: {crm: {command: []}}}", {}, None, "command", 1, 21, ""),
+    ("tools: {mcp: {crm: {url: crm.example}}}", {}, None, "crm.example", 1, 26, "https://"),
+    ("tools: {mcp: {crm: {}}}", {}, "wrong-value", "", 1, 20, "`command`"),
+    ("tools: {mcp: {crm: {url: 'http://a', command: [b]}}}", {}, "wrong-value", "", 1, 20, "`command`"),
+    ("tools: {mcp: {crm: {url: 'http://a', env: {A: b}}}}", {}, "wrong-value", "", 1, 20, "`command`"),
     ("- a", {}, None, None, 1, 1, ""),
     ("server: {port: 1", {}, None, None, 1, None, ""),
     ("{}", {"FLOWENGINE_SERVER__PORT": "many"}, None, "many", 1, 1, ""),

@@ -18,12 +18,13 @@ from flowengine.call.engine import Engine
 from flowengine.call.lost import lost_at
 from flowengine.call.ports import MediaTransport, StoredCall
 from flowengine.call.record import facts_of, record_of
+from flowengine.call.running import Running
 from flowengine.call.session import CallSession, StreamEnd
 from flowengine.call.tokens import LIFETIME, Signer, StreamToken, new_id
 from flowengine.errors import Bug, RemoteError
 from flowengine.runtime import arguments, trace
 from flowengine.runtime import events as fact
-from flowengine.runtime.effects import Transfer
+from flowengine.runtime.effects import RunTool, Transfer
 from flowengine.runtime.interpreter import Interpreter
 from flowengine.runtime.program import Program
 from flowengine.telephony.dialect import Apology, Dial, Dialect, HangupNow, StreamOffer
@@ -306,8 +307,13 @@ class Calls:
             event = fact.CallerHungUp(at, reason, dropped)
         else:
             event = fact.CallStopped(at, reason)
-        _, line = trace.handle(interpreter, event)
+        wishes, line = trace.handle(interpreter, event)
         self.engine.store.trace(call.id, line)
+        running = Running(self.engine, call.id, _nobody_waits)
+        for effect in wishes:
+            if isinstance(effect, RunTool):
+                running.run(effect, last=True)
+        running.leave()
         await self._record(call, interpreter, reason, None)
 
     async def _record(
@@ -466,6 +472,10 @@ class Calls:
 def _is_older(stream: str, call: StoredCall) -> bool:
     """Say whether the stream with this number came before the call's newest one."""
     return stream.isdecimal() and int(stream) < call.offers
+
+
+def _nobody_waits(run: str, result: Any, error: str) -> None:
+    """Take the answer of a tool whose call is over; `hangup` and `ended` handlers run such."""
 
 
 def _dial_number(call: StoredCall) -> str:

@@ -1,4 +1,4 @@
-"""What all calls of a process share: the pacing wheel, the voice, the store, the loop's lag, and who is on the line."""
+"""What all calls of a process share: the wheel, voice, tools, store, the loop's lag, and who is on the line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
 
 from flowengine.call.lag import LoopLag
-from flowengine.call.ports import AudioStore, Store, Synthesizer
+from flowengine.call.ports import AudioStore, Store, Synthesizer, ToolRunner
 from flowengine.call.voice import Voice
 from flowengine.call.wheel import Wheel
 from flowengine.errors import ProviderError, RemoteError
@@ -35,6 +35,7 @@ class Engine:
         audio_store: AudioStore | None,
         env: Mapping[str, str],
         wall: Callable[[], float] = time.time,
+        tools: Mapping[str, ToolRunner] | None = None,
         entropy: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         self.store = store
@@ -46,11 +47,15 @@ class Engine:
         self.voice = Voice(synthesizer, audio_store, self.spawn)
         self.sessions: dict[str, CallSession] = {}
         self.counts: Counter[str] = Counter()
+        self.tools = dict(tools or {})  # who runs tools, by their kind
+        self.tool_runs: set[asyncio.Task[None]] = set()  # of all calls, those that are over included
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def start(self) -> None:
         """Make ready to answer; raises ``ProviderError`` when there is no voice."""
         await self.voice.synthesizer.start()
+        for runner in self.tools.values():
+            await runner.start()
         self.lag.start()
 
     async def aclose(self, deadline: float = 5.0) -> None:
@@ -61,6 +66,8 @@ class Engine:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=deadline)
+        for runner in self.tools.values():
+            await runner.aclose()
         await self.voice.synthesizer.aclose()
 
     @property

@@ -6,6 +6,10 @@ from collections.abc import AsyncGenerator, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+ANSWER = (
+    256 * 1024
+)  # bytes of JSON that a tool may answer: it stays in the call's state, which is saved again and again
+
 
 @dataclass(frozen=True, slots=True)
 class SpeechRequest:
@@ -40,6 +44,38 @@ class Synthesizer(Protocol):
         """Yield G.711 µ-law at 8000 Hz, mono, in chunks of any size; raises ``ProviderError``.
 
         Closing the generator early cancels the request and discards what was not yielded.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class ToolRequest:
+    """One run of a tool.
+
+    ``tool`` is its name in the flow, ``target`` the HTTP method, ``module:function`` or ``server/tool``; ``args`` are
+    its arguments by name. ``sent`` is what an HTTP tool sends: `method`, `url` (values in it are percent-encoded),
+    `headers`, `query`, `body`. ``key`` is the same for every repetition of one run, and never again.
+    """
+
+    tool: str
+    target: str
+    args: Mapping[str, Any]
+    sent: Mapping[str, Any]
+    key: str
+
+
+class ToolRunner(Protocol):
+    """Runs the tools of one kind. One object serves all calls of a process."""
+
+    async def start(self) -> None:
+        """Make ready; raises ``EnvironmentProblem`` when that is impossible. Bounded by its own deadline."""
+
+    async def aclose(self) -> None:
+        """Release processes, threads and sockets; safe to call twice. Bounded by its own deadline."""
+
+    async def run(self, request: ToolRequest) -> Any:
+        """Give the tool's answer as plain JSON data, at most `ANSWER` bytes of it; raises ``ToolError``.
+
+        Who calls it bounds it in time, and cancels it then: nothing of it may go on but what can not be stopped.
         """
 
 

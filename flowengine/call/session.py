@@ -23,6 +23,7 @@ from flowengine.call.hearing import Hearing
 from flowengine.call.lost import lost_at
 from flowengine.call.outbox import Outbox
 from flowengine.call.ports import MediaTransport, StoredCall
+from flowengine.call.running import Running
 from flowengine.call.speaking import Speaking
 from flowengine.errors import Bug, RemoteError
 from flowengine.runtime import effects as wish
@@ -105,6 +106,7 @@ class CallSession:
             chunk=min(dialect.capabilities.max_chunk, CHUNK),
         )
         self.speaking = Speaking(self.playout, engine.voice, self.put, self._spawn, self._kick, clock)
+        self._running = Running(engine, call.id, self._tool_ended)
 
     # --- the adapter's side
 
@@ -199,6 +201,7 @@ class CallSession:
             return StreamEnd("hangup", "engine.failed", self._closed)
         finally:
             self._engine.wheel.leave(member)
+            self._running.leave()
             if self._timer is not None:
                 self._timer.cancel()
         return self._end
@@ -239,6 +242,10 @@ class CallSession:
         elif isinstance(effect, wish.StopPrompt):
             if self.speaking.prompt is not None and self.speaking.prompt.prompt == effect.prompt:
                 self.speaking.stop(self.clock.now(), self.hearing.carrier_time)
+        elif isinstance(effect, wish.RunTool):
+            self._running.run(effect, last=self.interpreter.ended)
+        elif isinstance(effect, wish.CancelTool):
+            self._running.cancel(effect.run)
         elif isinstance(effect, wish.Transfer) and self._asked_to_dial(effect):
             await self._transfer(effect)
         elif isinstance(effect, wish.Transfer):
@@ -248,6 +255,9 @@ class CallSession:
             await self._settle("hangup", effect.reason)
         elif isinstance(effect, wish.EndCall) and self._end is None:
             await self._settle("hangup", effect.reason)
+
+    def _tool_ended(self, run: str, result: Any, error: str) -> None:
+        self.put(fact.ToolFinished(self.clock.at(), run, result, error))
 
     def _asked_to_dial(self, effect: wish.Transfer) -> bool:
         """Whether the carrier will ask us what to do next.

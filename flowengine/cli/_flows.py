@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 import click
 
 from flowengine.cli import _files
+from flowengine.errors import Bug
 
 if TYPE_CHECKING:
     from flowengine.flow.folder import Folder
     from flowengine.flow.loader import Loaded
+    from flowengine.runtime.program import Program
 
 SETTINGS = "flowengine.yaml"
 YAML = (".yaml", ".yml")
@@ -74,6 +76,11 @@ def folder(path: Path) -> Folder:
     return Folder(lambda: [str(file) for file in flow_files(path)], _read, node_types())
 
 
+def forget() -> None:
+    """Read every file again when it is next asked for."""
+    folder.cache_clear()
+
+
 def _read(path: str) -> bytes | None:
     file = Path(path)
     return file.read_bytes() if file.is_file() else None
@@ -111,6 +118,29 @@ class Shelf:
     def beside(self, tests: Path) -> Beside:
         """Give the flows that a file of tests may name."""
         return Beside(self, tests)
+
+
+def program(shelf: Shelf, file: str) -> Program:
+    """Make a flow without errors ready to run, with the flows of its folder that it can come to."""
+    from flowengine.flow.loader import compile_templates
+    from flowengine.runtime.program import Program, runs
+
+    flow = shelf.load(file).flow
+    if flow is None:
+        raise Bug(f"{file} has errors")
+    beside: dict[str, Program] = {}
+    made = beside[flow.name] = Program(flow, beside)
+    compile_templates(flow)
+    waiting = list(runs(flow))
+    while waiting:
+        name = waiting.pop()
+        files = (str(path) for path in flow_files(Path(file).parent))
+        found = next((one.flow for one in map(shelf.load, files) if one.flow and one.flow.name == name), None)
+        if found is not None and name not in beside:
+            compile_templates(found)
+            beside[name] = Program(found, beside)
+            waiting += runs(found)
+    return made
 
 
 class Beside:

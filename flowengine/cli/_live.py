@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,28 @@ class Conversation:
             self.say(event.at, "bot", f"was heard for {event.data['samples'] / 8000:.1f} s")
         self.on_event(event)
 
+    def on_fact(self, line: Mapping[str, Any]) -> None:
+        """Print what the caller and the world did, for a call that nobody watched."""
+        event = line.get("event", {})
+        at = float(line.get("at", 0.0))
+        match event.get("type"):
+            case "DigitPressed":
+                self.say(at, "caller", f"presses {event['digit']}")
+            case "UtteranceEnded" if event["text"]:
+                self.say(at, "caller", event["text"])
+            case "ReplyFinished" | "ReplyInterrupted" if event["text"]:
+                self.say(at, "bot", event["text"])
+            case "CallerHungUp":
+                self.say(at, "caller", "hangs up")
+            case "TransferFinished":
+                self.say(at, "line", f"the dialled party: {event['outcome']}")
+            case "ToolFinished":
+                self.say(at, "tool", event["error"] or "has answered")
+            case "StreamResumed":
+                self.say(at, "line", "a new stream is open")
+            case "EventReceived":
+                self.say(at, "event", event["name"])
+
     def on_trace(self, line: Mapping[str, Any]) -> None:
         """Print what the flow says and where it goes."""
         at = float(line.get("at", 0.0))
@@ -82,8 +105,11 @@ class Conversation:
                 self.say(at, "flow", effect["data"]["event"])
 
 
-async def follow(traces: Path, carrier_call_id: Callable[[], str], conversation: Conversation) -> None:
-    """Read a call's trace as it grows, until the call has ended (or this task is cancelled)."""
+async def follow(traces: Path, carrier_call_id: Callable[[], str], conversation: Conversation, copy: str = "") -> None:
+    """Read a call's trace as it grows, until the call has ended (or this task is cancelled).
+
+    With ``copy`` the whole trace is then written to that file.
+    """
     path: Path | None = None
     while path is None:
         await asyncio.sleep(LOOK)
@@ -95,6 +121,8 @@ async def follow(traces: Path, carrier_call_id: Callable[[], str], conversation:
             conversation.on_trace(json.loads(text))
         done = len(whole)
         await asyncio.sleep(LOOK)
+    if copy:
+        shutil.copy(path, copy)
 
 
 def _find(traces: Path, carrier_call_id: str) -> Path | None:

@@ -32,7 +32,8 @@ RECORD_WITHIN = 10.0
 @click.option("--delay", default=0.0, metavar="MS", help="One-way delay of the line in milliseconds.")
 @click.option("--jitter", default=0.0, metavar="MS", help="Jitter of the line in milliseconds, each way.")
 @click.option("--record", "wav", metavar="FILE", help="Record both sides to a stereo WAV file.")
-@click.option("--settings", "settings_file", metavar="FILE", help="Settings instead of flowengine.yaml (with --to).")
+@click.option("--trace", metavar="FILE", help="Keep the call's trace (without --to), for `calls replay` and `export`.")
+@click.option("--settings", "settings_file", metavar="FILE", help="Settings instead of flowengine.yaml.")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -45,13 +46,14 @@ def command(
     delay: float,
     jitter: float,
     wav: str | None,
+    trace: str | None,
     settings_file: str | None,
 ) -> None:
     """Place a simulated call and print the conversation as it happens.
 
     Without --to a server is started for the call with FLOW (a file or a folder; default: flows/front-desk.yaml), and
-    the words are printed from its trace. With --to FLOW is the name of a flow, and keys, marks and levels are printed;
-    the carrier's token is taken from the settings.
+    the words are printed from its trace; of the settings it has `tools` and `env`. With --to FLOW is the name of a
+    flow, and keys, marks and levels are printed; the carrier's token is taken from the settings.
 
     \b
     Example:
@@ -70,8 +72,12 @@ def command(
         if not path.exists():
             raise click.UsageError(f"there is no flow at {path}")
         _check(ctx, path)
-        report = asyncio.run(_call_own(path, name, script, lag))
+        report = asyncio.run(_call_own(path, name, script, lag, trace or "", _author(settings_file)))
     else:
+        if trace:
+            raise click.UsageError(
+                "--trace keeps the trace of a server of our own; the other one has it under `traces`"
+            )
         token = _settings.load(ctx, settings_file).carrier(name).token
         target = f"{url.rstrip('/')}/answer/{name}" + (f"/{flow}" if flow else "")
         report = asyncio.run(_call_theirs(target, name, script, lag, token or None))
@@ -123,14 +129,24 @@ def _script(file: str | None, keys: str | None, voice: str | None) -> Script:
     return steps.Script((*done, steps.ExpectEnd(120.0)))
 
 
-async def _call_own(path: Path, carrier: str, script: Script, lag: tuple[float, float]) -> CallReport:
+def _author(file: str | None) -> Path | None:
+    """Give the author's file of settings, where there is one."""
+    path = Path(file or "flowengine.yaml").resolve()
+    if file is not None and not path.is_file():
+        raise click.UsageError(f"there are no settings at {file}")
+    return path if path.is_file() else None
+
+
+async def _call_own(
+    path: Path, carrier: str, script: Script, lag: tuple[float, float], trace: str, author: Path | None
+) -> CallReport:
     """Call a server of our own, and print its words."""
     from flowengine.cli import _live
     from flowengine.cli._local import local_server
     from flowengine.testing.network import SocketNetwork
     from flowengine.testing.phone import Phone
 
-    async with local_server(path) as server:
+    async with local_server(path, author=author) as server:
         conversation = _live.Conversation()
         network = SocketNetwork()
         phone = Phone(
@@ -145,7 +161,7 @@ async def _call_own(path: Path, carrier: str, script: Script, lag: tuple[float, 
             seed=secrets.randbits(32),
             on_event=conversation.on_event,
         )
-        follower = asyncio.create_task(_live.follow(server.traces, lambda: phone.call_id, conversation))
+        follower = asyncio.create_task(_live.follow(server.traces, lambda: phone.call_id, conversation, trace))
         try:
             report = await phone.run(script)
             with suppress(TimeoutError):

@@ -89,6 +89,7 @@ def command(ctx: click.Context, flow: str, folder: str) -> None:
     _draw(Path(flow), target / "front-desk.svg")
     for plan in plans():
         click.echo(f"recorded {target / plan.carrier}.wav (left: caller, right: what the caller heard)")
+        click.echo(f"traced   {target / plan.carrier}.jsonl (`flowengine calls replay` runs it again)")
     click.echo(f"drawn    {target / 'front-desk.svg'}")
     for problem in problems:
         click.echo(f"wrong: {problem}", err=True)
@@ -123,7 +124,9 @@ async def _call(plan: Plan, server: LocalServer, folder: Path) -> list[str]:
         seed=secrets.randbits(32),
         on_event=conversation.on_event,
     )
-    follower = asyncio.create_task(_live.follow(server.traces, lambda: phone.call_id, conversation))
+    follower = asyncio.create_task(
+        _live.follow(server.traces, lambda: phone.call_id, conversation, str(folder / f"{plan.carrier}.jsonl"))
+    )
     try:
         report = await phone.run(plan.script)
         with suppress(TimeoutError):

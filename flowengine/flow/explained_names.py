@@ -81,6 +81,16 @@ NAMES = (
         flow('tools:\n  status: {python: "shop:status", take: text}\nnodes:\n  main: {say: Hello., goto: end}\n'),
     ),
     Explanation(
+        "tool-not-allowed",
+        "the server's settings do not let it run this tool",
+        "A flow may come from anybody; what it reaches beyond the call is for who runs the server to say.",
+        "name the host, module or MCP server under `tools` in `flowengine.yaml`, or leave the tool out",
+        flow(
+            'tools:\n  status: {http: GET, url: "https://api.example/status"}\n'
+            "nodes:\n  main: {tool: status, goto: end}\n"
+        ),
+    ),
+    Explanation(
         "tool-without-args",
         "a model may call a tool of which nobody says what it takes",
         "The model would have to guess the names of the arguments.",

@@ -73,9 +73,11 @@ class Errands(Journey):
         state = self.state
         entry = state.local.get(RUNS, {}).get(run)
         self.stop_timer(f"tool {run}")
-        if entry is None:
+        if entry is None or (error and f"retry {run}" in state.timers):
+            # Of a try that was given up: its failure counts once, an answer that comes after all is an answer.
             self.note("stale", run=run)
             return
+        self.stop_timer(f"retry {run}")
         tool = self._tool_of(entry)
         if error and entry["tries"] < tool.retry.times and _worth_it(tool, error):
             entry["tries"] += 1

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from typing import cast
 
 from flowengine.flow.diagnostics import Diagnostic, Span
-from flowengine.flow.model import Assignment, Flow, Handler, Segment, parts, walk
+from flowengine.flow.model import Assignment, Flow, Segment, parts, walk
 from flowengine.runtime import effects as wish
 from flowengine.runtime.node import RunningNode
 
 # What the shell of calls does not carry out yet (`call/session.py`).
-MISSING: frozenset[type[wish.Effect]] = frozenset({wish.Ask, wish.RunTool, wish.Record, wish.PressKeys})
+MISSING: frozenset[type[wish.Effect]] = frozenset({wish.Ask, wish.Record, wish.PressKeys})
 _HELP = "`check`, `graph`, `test` and editors know it; a server can not run it yet"
 
 
@@ -34,9 +34,7 @@ def _unready(flow: Flow) -> Iterator[tuple[str, Span]]:
         if command.do in ("louder", "slower"):
             yield f"`do: {command.do}`", command.span
     for part in walk(parts(flow)):
-        if isinstance(part, Handler) and part.tool:
-            yield "a tool in a handler", part.tool.span
-        elif isinstance(part, Segment) and part.barge_in:
+        if isinstance(part, Segment) and part.barge_in:
             yield "`barge_in` of a part of a prompt", part.span
         elif isinstance(part, Assignment) and part.name == "call.recording":
             yield "`call.recording`", part.span

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from flowengine.flow.values import to_json
 from flowengine.runtime import events as fact
-from flowengine.runtime.effects import Effect, PlayPrompt, Recording, Speech
+from flowengine.runtime.effects import Effect, PlayPrompt, Recording, RunTool, Speech
 from flowengine.runtime.interpreter import Interpreter
 from flowengine.runtime.prompts import COVER
 
@@ -76,7 +76,11 @@ def mark(snapshot: Mapping[str, Any]) -> list[Any]:
 
 
 def _shown(effect: Effect) -> Effect:
-    """Show the words of a prompt as they are shown to readers."""
+    """Show the words of a prompt as they are shown to readers, and of a request's headers their names alone."""
+    if isinstance(effect, RunTool) and effect.request:
+        # That is where keys and passwords of other systems are.
+        headers = dict.fromkeys(effect.request.get("headers", {}), HIDDEN)
+        return replace(effect, request={**effect.request, "headers": headers})
     if not isinstance(effect, PlayPrompt):
         return effect
     return replace(effect, parts=tuple(_part_shown(part) for part in effect.parts))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import wave
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,12 +26,21 @@ RATE = 8000
 
 
 class FlowFolder:
-    """Implements the port ``Library`` over a folder of flows."""
+    """Implements the port ``Library`` over a folder of flows.
 
-    def __init__(self, store: Store, types: Mapping[str, NodeType]) -> None:
+    ``judge`` says what this server does not let a flow do.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        types: Mapping[str, NodeType],
+        judge: Callable[[Flow], Iterable[Diagnostic]] = lambda flow: (),
+    ) -> None:
         self.programs: dict[str, Program] = {}
         self._store = store
         self._types = types
+        self._judge = judge
         self._revisions: dict[str, Program] = {}
 
     async def open(self, folder: Path) -> list[tuple[Loaded, str]]:
@@ -45,7 +54,7 @@ class FlowFolder:
         for number, loaded in enumerate(flows):
             if loaded.file in twice:
                 flows[number] = _refused(loaded, [twice[loaded.file]])
-            elif loaded.flow is not None and (missing := unready(loaded.flow)):
+            elif loaded.flow is not None and (missing := (*unready(loaded.flow), *self._judge(loaded.flow))):
                 flows[number] = _refused(loaded, missing)
         flows = _without_those_that_run_others(flows)
         self.programs = self._ready(flows)

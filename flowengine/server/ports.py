@@ -1,22 +1,44 @@
-"""What the embedded server stands on: the SQLite store, the prompt cache's files, and the provider of the voice."""
+"""What the embedded server stands on: the SQLite store, the prompt cache's files, the voice, and who runs tools."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from flowengine import plugins
-from flowengine.call.ports import Synthesizer
+from flowengine.call.ports import Synthesizer, ToolRunner
+from flowengine.errors import EnvironmentProblem
 from flowengine.server.run import Ports
-from flowengine.settings import Settings
+from flowengine.settings import Settings, ToolSettings
 from flowengine.store.prompts import PromptFiles
 from flowengine.store.sqlite import SqliteStore
 from flowengine.store.traces import TraceFiles
+from flowengine.tools.hosts import Hosts
+from flowengine.tools.http import HttpTools
+from flowengine.tools.python import PythonTools
 
 
 async def open_ports(settings: Settings) -> tuple[SqliteStore, Ports]:
     """Open the store and make the voice (which the application starts). Raises ``EnvironmentProblem``."""
+    tools = tool_runners(settings.tools)
     path = Path(settings.store.url.removeprefix("sqlite:///"))
     store = SqliteStore(path, TraceFiles(Path(settings.store.traces)))
     await store.start()
     voice: Synthesizer = plugins.provider(settings.voice.use).make({"library": settings.voice.library})
-    return store, Ports(store, voice, PromptFiles(Path(settings.store.cache)))
+    return store, Ports(store, voice, PromptFiles(Path(settings.store.cache)), tools=tools)
+
+
+def tool_runners(settings: ToolSettings) -> dict[str, ToolRunner]:
+    """Make who runs tools, by their kind; raises ``EnvironmentProblem``, also where an extra is missing."""
+    runners: dict[str, ToolRunner] = {
+        "http": HttpTools(Hosts(settings.hosts)),
+        "python": PythonTools(settings.python, plugins.function),
+    }
+    if settings.mcp:
+        try:
+            from flowengine.tools.mcp import McpTools
+        except ModuleNotFoundError as error:
+            raise EnvironmentProblem(
+                f"tools.mcp names servers, which needs the package {error.name}: install flowengine[mcp]"
+            ) from None
+        runners["mcp"] = McpTools(settings.mcp)
+    return runners

@@ -12,8 +12,8 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator, MutableMapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from flowengine import plugins
 from flowengine.call.calls import Calls
 from flowengine.call.engine import Engine
 from flowengine.call.lost import watch
-from flowengine.call.ports import AudioStore, Store, Synthesizer
+from flowengine.call.ports import AudioStore, Store, Synthesizer, ToolRunner
 from flowengine.call.tokens import LIFETIME, Signer
 from flowengine.errors import EnvironmentProblem
 from flowengine.flow.diagnostics import Severity
@@ -35,6 +35,7 @@ from flowengine.server.http import Webhooks
 from flowengine.server.library import FlowFolder, load_recordings
 from flowengine.server.media import MediaSocket, Receive, Send
 from flowengine.server.protocol import LineProtocol
+from flowengine.server.tooling import disallowed, import_functions
 from flowengine.settings import Settings
 
 log = logging.getLogger("flowengine.server")
@@ -52,12 +53,14 @@ class Ports:
     """What a server stands on; tests give their own. ``wall`` is the wall clock in seconds since 1970.
 
     ``entropy`` gives so many random bytes: ids of calls, and so the seeds of what is said at random, and tokens.
+    ``tools`` are who runs tools, by their kind.
     """
 
     store: Store
     synthesizer: Synthesizer
     audio_store: AudioStore | None
     wall: Callable[[], float] = time.time
+    tools: Mapping[str, ToolRunner] = field(default_factory=dict)
     entropy: Callable[[int], bytes] = secrets.token_bytes
 
 
@@ -66,8 +69,12 @@ class Application:
 
     def __init__(self, settings: Settings, ports: Ports) -> None:
         self.settings = settings
-        self.engine = Engine(ports.store, ports.synthesizer, ports.audio_store, settings.env, ports.wall, ports.entropy)
-        self.flows = FlowFolder(ports.store, plugins.node_types())
+        self.engine = Engine(
+            ports.store, ports.synthesizer, ports.audio_store, settings.env, ports.wall, ports.tools, ports.entropy
+        )
+        self.flows = FlowFolder(
+            ports.store, plugins.node_types(), lambda flow: disallowed(flow, settings.tools, settings.env)
+        )
         self.findings: list[tuple[Loaded, str]] = []
         self._http: Starlette | None = None
         self._media: MediaSocket | None = None
@@ -95,6 +102,8 @@ class Application:
             log.warning(
                 "no flow is the default (flows.default): a call that names none is turned away; flows: %s", known
             )
+        for program in self.flows.programs.values():
+            import_functions(program.flow)
         calls = Calls(self.engine, self.flows, Signer(secret, self.engine.entropy), doors.addresses)
         await self.engine.start()
         for program in self.flows.programs.values():

@@ -101,6 +101,18 @@ class Coverage:
             self.reached.add(item)
 
 
+class Together:
+    """Several flows that one call can come to, each counted for itself."""
+
+    def __init__(self, coverages: Sequence[Coverage]) -> None:
+        self._coverages = coverages
+
+    def watch(self, player: Player) -> None:
+        """Note what this call reaches."""
+        for coverage in self._coverages:
+            coverage.watch(player)
+
+
 def _ways_of(node: Node) -> Iterator[Item]:
     """Give the options (of a menu) and the exits (that the node's `goto` maps by name), each with its place."""
     named = {branch.name: branch.span for branch in node.type.branches(node.spec)}

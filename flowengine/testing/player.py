@@ -129,6 +129,13 @@ class Player:
         holding = HOLDING & set(timers) and (PATIENT | HOLDING).issuperset(timers)
         return self.waiting or (self.still and bool(holding or self.taping))
 
+    @property
+    def due(self) -> float | None:
+        """When something next happens by itself; None where nothing does."""
+        taped = self.taping.ends if self.taping else None
+        times = (self._next_fact, self._deadline, self._prompt_end, taped)
+        return min((at for at in times if at is not None), default=None)
+
     def begin(self, event: fact.CallStarted) -> None:
         """Answer the call."""
         self._take(event)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 from flowengine.flow.diagnostics import Diagnostic, Label, Span
 from flowengine.flow.model import Flow
@@ -34,7 +34,6 @@ from flowengine.testing.cases import (
     TransferEnds,
     Wording,
 )
-from flowengine.testing.coverage import Coverage
 from flowengine.testing.expected import equal, shown, typed
 from flowengine.testing.player import Player, Spoken
 from flowengine.testing.scripted import Scripted
@@ -60,10 +59,17 @@ class Result:
     failure: Failure | None
 
 
-def run(program: Program, case: Case, coverage: Coverage | None = None) -> Result:
-    """Run one test; what it reaches is noted in ``coverage``."""
+class Observer(Protocol):
+    """Whoever wants to know what happens in the call of a test, such as its coverage."""
+
+    def watch(self, player: Player) -> None:
+        """Add to the watchers of a player before its call begins."""
+
+
+def run(program: Program, case: Case, observer: Observer | None = None) -> Result:
+    """Run one test; ``observer`` watches it."""
     try:
-        _Run(program, case, coverage).run()
+        _Run(program, case, observer).run()
     except _Failed as failed:
         return Result(case, failed.failure)
     return Result(case, None)
@@ -76,13 +82,13 @@ class _Failed(Exception):
 
 
 class _Run:
-    def __init__(self, program: Program, case: Case, coverage: Coverage | None) -> None:
+    def __init__(self, program: Program, case: Case, observer: Observer | None) -> None:
         self.program = program
         self.flow: Flow = program.flow
         self.case = case
         self.player = Player(program, case.env, Scripted({t.name: _runs(t) for t in case.tools}, case.model))
-        if coverage:
-            coverage.watch(self.player)
+        if observer:
+            observer.watch(self.player)
         # The prompt in which the cursor stands, and the place in its words. -1: before the first prompt.
         self.prompt, self.place = -1, 0
         self.entries = 0

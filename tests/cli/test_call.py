@@ -49,6 +49,27 @@ def test_a_call_to_a_server_of_its_own(flow: Path, tmp_path: Path) -> None:
         assert file.getnframes() > 8000
 
 
+def test_a_call_whose_flow_runs_a_tool(flow: Path, tmp_path: Path) -> None:
+    """Its server has what the author's settings say of tools and of the environment, and nothing else of them."""
+    flow.write_text(
+        'flow: test\nversion: 1\ntools:\n  price: {python: "acme_called:price"}\nnodes:\n'
+        '  a: {tool: {name: price, with: {what: "{{ env.WHAT }}"}}, goto: b}\n  b: {say: "{{ result }}.", goto: end}\n'
+    )
+    (tmp_path / "acme_called.py").write_text("def price(what):\n    return what + ' costs three euros'\n")
+    settings = tmp_path / "settings.yaml"
+    settings.write_text(
+        'tools: {python: [acme_called]}\nenv: [WHAT]\ncarriers: {twilio: {token: "${NOT_SET_HERE_AT_ALL}"}}\n'
+    )
+    arguments = ["call", str(flow), "--settings", str(settings)]
+    result = CliRunner().invoke(main, arguments, env={"WHAT": "Bread"})
+    assert result.exit_code == 0, result.output
+    assert "bot    Bread costs three euros." in result.stdout
+    # Without them the tool is not allowed.
+    result = call(str(flow))
+    assert result.exit_code == 3
+    assert "tool-not-allowed" in result.stderr
+
+
 def test_a_call_to_a_running_server(flow: Path, tmp_path: Path) -> None:
     """Its token is read from the settings; with a wrong one the call is refused, and without a server not answered."""
 
@@ -82,6 +103,7 @@ def test_a_call_to_a_running_server(flow: Path, tmp_path: Path) -> None:
 
 WRONG = [
     (("nowhere.yaml",), "there is no flow at nowhere.yaml"),
+    (("FLOW", "--settings", "nowhere.yaml"), "there are no settings at nowhere.yaml"),
     (("--script", "nowhere.yaml"), "nowhere.yaml"),
     (("--script", "FLOW", "--keys", "1"), "do not go with it"),
     (("--script", "FLOW"), "test.yaml:"),

@@ -58,6 +58,32 @@ def test_flows_with_errors_are_printed_and_not_served(folder: Path) -> None:
     assert "bad.yaml:4:7" in errors
 
 
+TOOL = """flow: test
+version: 1
+tools:
+  book: {python: "acme_served:book"}
+nodes:
+  a: {tool: book, goto: end}
+"""
+
+
+def test_a_tool_that_the_settings_do_not_name_is_told_with_its_place(folder: Path) -> None:
+    (folder / "flows" / "test.yaml").write_text(TOOL)
+    code, out, errors = spawned(folder)
+    assert (code, out) == (1, "")
+    assert "tool-not-allowed" in errors
+    assert "test.yaml:4:3" in errors
+    assert "tools: {python: [acme_served]}" in errors
+
+
+def test_a_function_that_is_not_there_is_told(folder: Path) -> None:
+    (folder / "flows" / "test.yaml").write_text(TOOL)
+    code, out, errors = spawned(folder, settings="tools: {python: [acme_served]}\n")
+    assert (code, out) == (3, "")
+    assert "test.yaml:4: the module acme_served can not be imported" in errors
+    assert "Traceback" not in errors
+
+
 def test_settings_with_errors_are_printed(folder: Path) -> None:
     result = serve(folder, settings="server: {prot: 1}\n")
     assert (result.exit_code, result.stdout) == (1, "")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -181,3 +183,72 @@ def test_the_same_again_is_the_same(flows: Path) -> None:
         return re.sub(r"in [0-9.]+ s \(\d+ tests per second\)", "", run().stdout)
 
     assert told() == told()
+
+
+OUTER = """flow: outer
+version: 1
+nodes:
+  only: {subflow: inner, goto: {good: end, bad: end}}
+"""
+INNER = """flow: inner
+version: 1
+nodes:
+  ask:
+    say: Good or bad?
+    menu: [{key: 1, goto: good}, {key: 2, goto: bad}]
+  good: {return: good}
+  bad: {return: bad}
+"""
+
+
+def test_what_a_flow_reaches_in_another_one_counts_for_that_one(flows: Path) -> None:
+    (flows / "outer.yaml").write_text(OUTER)
+    (flows / "inner.yaml").write_text(INNER)
+    steps = "talk: [{bot: Good or bad}, {keys: 1}, {end: hangup}]"
+    (flows / "outer.test.yaml").write_text(f"flow: outer\ntests: [{{name: good, {steps}}}]\n")
+    (flows / "inner.test.yaml").write_text(
+        "flow: inner\ntests: [{name: bad, talk: [{bot: Good}, {keys: 2}, {end: return, return: bad}]}]\n"
+    )
+    alone = run("flows/inner.test.yaml")
+    assert "flows/inner.yaml: 60 % reached" in alone.stdout
+    together = run("flows/inner.test.yaml", "flows/outer.test.yaml")
+    assert "flows/inner.yaml: 100 % reached" in together.stdout
+    assert "flows/inner.yaml" not in run("flows/outer.test.yaml").stdout.replace("inner.test", "")
+
+
+def test_several_processes_say_the_same(flows: Path) -> None:
+    (flows / "other.yaml").write_text(FLOW.replace("flow: shop", "flow: other"))
+    (flows / "other.test.yaml").write_text(TESTS.replace("flow: shop", "flow: other"))
+    one, two = run(), run("--jobs", "2")
+    assert (one.exit_code, two.exit_code) == (1, 1)
+    timing = re.compile(r"in [0-9.]+ s .[0-9]+ tests per second.")
+    assert timing.sub("", one.stdout) == timing.sub("", two.stdout)
+
+
+def test_watching_runs_them_again_when_a_file_changes(flows: Path) -> None:
+    command = [sys.executable, "-u", "-m", "flowengine", "test", "--watch"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        assert process.stdout is not None
+        try:
+            assert any("1 passed, 1 failed" in line for line in iter(process.stdout.readline, ""))
+            (flows / "shop.test.yaml").write_text(TESTS.replace("is here", "Goodbye"))
+            assert any("2 passed" in line for line in iter(process.stdout.readline, ""))
+            (flows / "shop.test.yaml").unlink()
+            assert any("there are no tests" in line for line in iter(process.stdout.readline, ""))
+        finally:
+            process.kill()
+
+
+def test_tests_are_real_calls(flows: Path) -> None:
+    """A server, sound and a simulated phone: what passes without them passes here, and what fails is told."""
+    more = "  - name: spoken\n    talk: [{hear: bread}]\n"
+    (flows / "shop.test.yaml").write_text(TESTS + more)
+    result = run("--audio")
+    told = [line.partition(": ")[2] for line in result.stdout.splitlines()[:3]]
+    assert told == [
+        "bread: passed",
+        'no Bread: expected the bot to say "is here" (flows/shop.test.yaml:6)',
+        "spoken: not called: it needs speech",
+    ]
+    assert (result.exit_code, result.stdout.splitlines()[-1]) == (1, "1 passed, 1 failed, 1 not called")
+    assert run("--audio", "--watch").exit_code == 2

@@ -18,11 +18,14 @@ from flowengine.flow.folder import Folder
 from flowengine.flow.loader import Loaded, duplicate_flows, load
 from flowengine.plugins import node_types
 from flowengine.runtime.ready import unready
+from flowengine.server.tooling import disallowed
+from flowengine.settings import ToolSettings
 from flowengine.testing.reading import load_tests
 
 ROOT = Path(__file__).parents[2]
 REPORTING = [path for name in ("flow", "nodes", "runtime") for path in (ROOT / "flowengine" / name).glob("*.py")]
 REPORTING = [path for path in REPORTING if not path.name.startswith("expla")] + [ROOT / "flowengine" / "settings.py"]
+REPORTING += [ROOT / "flowengine" / "server" / "tooling.py"]
 REPORTING += [ROOT / "flowengine" / "testing" / f"{name}.py" for name in ("reading", "steps", "crosscheck")]
 # Words of other trades that look like codes.
 NO_CODES = {"utf-8", "utf-8-sig", "if-present", "x-types", "x-two-types", "merge-key", "payment-done", "mon-fri"}
@@ -69,6 +72,8 @@ def findings(one: Explanation) -> list[Diagnostic]:
     if "flow:" in one.beside:
         flows.append(load("beside.yaml", one.beside, node_types(), folder))
     missing = [d for loaded in flows if loaded.flow for d in unready(loaded.flow)] if one.code == "not-run-yet" else []
+    if one.code == "tool-not-allowed":
+        missing = [d for loaded in flows if loaded.flow for d in disallowed(loaded.flow, ToolSettings(), {})]
     return [d for loaded in flows for d in loaded.diagnostics] + duplicate_flows(flows) + missing
 
 

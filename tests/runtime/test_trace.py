@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Decimal
 
 from flowengine.runtime import trace
-from flowengine.runtime.effects import Note, Pause, PlayPrompt, Policy, Recording, Speech
+from flowengine.runtime.effects import Note, Pause, PlayPrompt, Policy, Recording, RunTool, Speech
 from flowengine.runtime.events import CallerHungUp, DigitPressed
 
 
@@ -32,6 +32,14 @@ def test_what_is_private_is_covered() -> None:
     assert line["effects"][0]["parts"][0]["text"] == "Your number is • •."
     assert "4 2" not in text
     assert json.loads(trace.line(DigitPressed(1.0, "7"), []))["event"]["digit"] == "7"
+
+
+def test_keys_of_other_systems_are_in_no_trace() -> None:
+    request = {"method": "POST", "url": "https://api.example/pay", "headers": {"Authorization": "Bearer 1"}, "body": 2}
+    run = RunTool("e1.t1", "pay", "http", "POST", {"what": "bread"}, request, 8.0, "c.e1.t1")
+    effect = json.loads(trace.line(CallerHungUp(1.0), [run]))["effects"][0]
+    assert effect["request"] == {**request, "headers": {"Authorization": "•••"}}
+    assert (effect["tool"], effect["args"]) == ("pay", {"what": "bread"})
 
 
 def test_values_of_a_flow_can_all_be_written() -> None:

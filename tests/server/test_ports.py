@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from pathlib import Path
 
 import pytest
 
 from flowengine.errors import EnvironmentProblem
-from flowengine.server.ports import open_ports
-from flowengine.settings import Settings, StoreSettings, VoiceSettings
+from flowengine.server.ports import open_ports, tool_runners
+from flowengine.settings import McpServer, Settings, StoreSettings, ToolSettings, VoiceSettings
 
 
 def settings(folder: Path, voice: VoiceSettings | None = None) -> Settings:
@@ -40,3 +41,37 @@ def test_the_store_is_where_the_settings_say(tmp_path: Path) -> None:
 def test_an_unknown_provider_is_told(tmp_path: Path) -> None:
     with pytest.raises(EnvironmentProblem, match='there is no provider "nobody"'):
         asyncio.run(open_ports(settings(tmp_path, VoiceSettings("nobody"))))
+
+
+CRM = ToolSettings(mcp={"crm": McpServer(url="http://127.0.0.1:1/mcp")})
+
+
+def test_tools_of_every_kind_have_who_runs_them() -> None:
+    assert sorted(tool_runners(ToolSettings())) == ["http", "python"]
+    assert sorted(tool_runners(CRM)) == ["http", "mcp", "python"]
+
+
+def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "flowengine.tools.mcp", raising=False)
+    # As it is where the package is not installed.
+    for name in [name for name in sys.modules if name == "mcp" or name.startswith("mcp.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr("sys.meta_path", [_Without("mcp"), *sys.meta_path])
+    with pytest.raises(EnvironmentProblem, match=r"needs the package mcp: install flowengine\[mcp\]$"):
+        tool_runners(CRM)
+
+
+class _Without:
+    """Finds everything but one package."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        if name == self.name:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
+def test_a_host_that_is_none_is_told() -> None:
+    with pytest.raises(EnvironmentProblem, match=r"tools\.hosts: 10\.0\.0\.300/8"):
+        tool_runners(ToolSettings(hosts=("10.0.0.300/8",)))

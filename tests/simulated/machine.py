@@ -234,7 +234,7 @@ class Machine:
             carriers={name: CarrierSettings("account", TOKEN, "required", "") for name in names},
         )
         voice = Voice(self._faults, self._chance)
-        application = Application(settings, Ports(store, voice, None, wall, self._chance.randbytes))
+        application = Application(settings, Ports(store, voice, None, wall, entropy=self._chance.randbytes))
         application.flows = _Flows(store, plugins.node_types()).over(store)
         try:
             await process.spawn(application.start())
