@@ -15,6 +15,7 @@ AGAIN = 10  # every so many-th seed is run twice; `make simulate` runs each twic
 # Seeds that failed once. What they do may change with what a seed is made of: each bug has a test of its own, too.
 REGRESSIONS = {
     1: "a call whose server died was streaming in the store for ever, without a record",
+    24: "the end of a dial that leads to the next number was not in the trace, so that a replay went another way",
     184: "a store that failed at the end of a stream lost the record, and failed requests with a traceback",
     195: "a call whose server died while the carrier dialled had no record",
     866: "a request for what follows a stream, made twice, took the call from the stream that was on",

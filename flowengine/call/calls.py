@@ -308,7 +308,7 @@ class Calls:
         else:
             event = fact.CallStopped(at, reason)
         wishes, line = trace.handle(interpreter, event)
-        self.engine.store.trace(call.id, line)
+        self._trace(call.id, line)
         running = Running(self.engine, call.id, _nobody_waits)
         for effect in wishes:
             if isinstance(effect, RunTool):
@@ -378,7 +378,7 @@ class Calls:
     async def _dialled(self, dialect: Dialect, call: StoredCall, outcome: str) -> Document:
         """A dial is over: the flow tries the next number, or the call goes on with a new stream."""
         interpreter = await self._restored(call)
-        wishes = interpreter.handle(fact.TransferFinished(interpreter.state.at, outcome))
+        wishes, line = trace.handle(interpreter, fact.TransferFinished(interpreter.state.at, outcome))
         again = next((effect for effect in wishes if isinstance(effect, Transfer)), None)
         if again is None:
             # What follows needs the caller's ear: the new stream begins from the same snapshot with this outcome.
@@ -393,7 +393,18 @@ class Calls:
         changed = await self._change(
             call.id, when=TRANSFERS, state="dialling", pending=pending, snapshot=interpreter.snapshot()
         )
-        return self._dial(dialect, changed) if changed else HangupNow()
+        if changed is None:
+            return HangupNow()
+        # Without it the trace would have a hole: the next fact is about a number that nothing in it asked for.
+        self._trace(call.id, line)
+        return self._dial(dialect, changed)
+
+    def _trace(self, call_id: str, line: str) -> None:
+        """Write a line of the trace; a store that takes none is counted, the call goes on."""
+        try:
+            self.engine.store.trace(call_id, line)
+        except RemoteError:
+            self.engine.counts["store.failed"] += 1
 
     async def _resume(self, dialect: Dialect, call: StoredCall, pending: dict[str, Any]) -> Document:
         if call.offers >= MAX_OFFERS:

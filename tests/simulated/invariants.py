@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from flowengine.call.record import ENDED_REASONS
+from flowengine.runtime import replay
 from tests.simulated.world import World
 
 ENDS = ("PromptFinished", "PromptInterrupted", "PromptFailed")
@@ -84,6 +85,20 @@ def every_trace_can_be_read(world: World) -> Iterator[str]:
             at = max(at, line["at"])
 
 
+def every_trace_does_the_same_again(world: World) -> Iterator[str]:
+    """A trace that hides nothing is run again to the same effects, where one process wrote all of it."""
+    if _lossy(world):
+        return
+    for call, lines in world.traces.items():
+        recorded = replay.read(lines)
+        if any(moment.hidden for moment in recorded.moments):
+            continue
+        for again in replay.replay(world.programs[recorded.call["revision"]], {}, recorded):
+            if again.difference is not None:
+                yield f"{call}, line {again.moment.line}: {again.difference}"
+                break
+
+
 def prompts_come_one_after_another(world: World) -> Iterator[str]:
     """In a trace no prompt begins while another one plays, and what ends has begun."""
     for call, lines in world.traces.items():
@@ -133,6 +148,7 @@ INVARIANTS: tuple[Callable[[World], Iterator[str]], ...] = (
     nothing_is_sent_after_a_close,
     the_wire_is_as_the_carrier_wants_it,
     every_trace_can_be_read,
+    every_trace_does_the_same_again,
     prompts_come_one_after_another,
     traces_and_records_agree,
     every_call_is_over_in_time,

@@ -12,6 +12,7 @@ from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Any
 
+from flowengine.runtime.program import Program
 from flowengine.store.memory import MemoryStore
 from flowengine.testing import virtual_time
 from flowengine.testing.phone import Phone
@@ -45,6 +46,7 @@ class World:
     calls: list[Call] = field(default_factory=list)
     records: list[dict[str, Any]] = field(default_factory=list)
     traces: dict[str, list[str]] = field(default_factory=dict)
+    programs: dict[str, Program] = field(default_factory=dict)
     unfinished: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     sent_late: list[str] = field(default_factory=list)
@@ -219,6 +221,7 @@ async def _look(world: World, machine: Machine) -> None:
     world.traces = dict(machine.store.traces)
     world.unfinished = await _unfinished(machine.store)
     world.sent_late = machine.problems
+    world.programs = {program.revision: program for program in machine.applications[-1].flows.programs.values()}
     for application in machine.applications:
         world.counts.update(application.engine.counts)
     application = machine.applications[-1]
