@@ -18,6 +18,7 @@ REGRESSIONS = {
     24: "the end of a dial that leads to the next number was not in the trace, so that a replay went another way",
     184: "a store that failed at the end of a stream lost the record, and failed requests with a traceback",
     195: "a call whose server died while the carrier dialled had no record",
+    857: "the end of a dial that leads to the next number had the time before the transfer, so a trace went back",
     866: "a request for what follows a stream, made twice, took the call from the stream that was on",
     1953: "the end of a dial, told twice at once, took the call from the stream that followed it",
 }

@@ -378,7 +378,8 @@ class Calls:
     async def _dialled(self, dialect: Dialect, call: StoredCall, outcome: str) -> Document:
         """A dial is over: the flow tries the next number, or the call goes on with a new stream."""
         interpreter = await self._restored(call)
-        wishes, line = trace.handle(interpreter, fact.TransferFinished(interpreter.state.at, outcome))
+        at = max(call.saved, self.engine.wall() - call.started)
+        wishes, line = trace.handle(interpreter, fact.TransferFinished(at, outcome))
         again = next((effect for effect in wishes if isinstance(effect, Transfer)), None)
         if again is None:
             # What follows needs the caller's ear: the new stream begins from the same snapshot with this outcome.
