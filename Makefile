@@ -1,6 +1,6 @@
 # `make demo` and `make test` need Python 3.11 or newer and nothing else; what is missing is named with the line that mends it.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench schemas editors fuzz constraints clean
+.PHONY: help setup demo test check format bench schemas editors fuzz simulate constraints clean
 BIN := .venv/bin
 
 help:  ## show the targets
@@ -40,6 +40,10 @@ editors: setup  ## install the language server of editors beside the packages (n
 
 fuzz: setup  ## load what nobody meant, for SECONDS (60), in a child with limits
 	@$(BIN)/python tests/fuzz.py $(or $(SECONDS),60) $(or $(SEED),1)
+
+simulate: setup  ## live SEEDS (1-5000) of calls where anything goes wrong at any moment, on both cores
+	@$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),1-5000)
+	@$(BIN)/python -m tests.simulation --awaits
 
 constraints: setup  ## pin what pyproject.toml asks for, in constraints.txt
 	$(BIN)/python -m pip install --quiet uv

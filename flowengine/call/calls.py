@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from flowengine.call.clock import CallClock
 from flowengine.call.engine import Engine
+from flowengine.call.lost import lost_at
 from flowengine.call.ports import MediaTransport, StoredCall
 from flowengine.call.record import facts_of, record_of
 from flowengine.call.running import Running
@@ -35,7 +36,9 @@ RETURN_WITHIN = 5.0  # a dropped call may come back so long
 MAX_OFFERS = 8  # streams handed out for one call before we take it for a loop
 NOTICE_WITHIN = 2.0  # how long the owner of a stream may need to notice that it is over
 POLL = 0.05
+AGAIN_AFTER = (1.0, 3.0, 10.0)  # seconds, for a store that did not answer at the end of a stream
 TRANSFERS = frozenset({"transferring", "dialling"})
+RESUMABLE = TRANSFERS | {"streaming", "dropped", "answered", "resuming"}
 SORRY = "We are sorry, this call can not be taken right now. Please try again later."
 
 
@@ -104,7 +107,7 @@ class Calls:
 
     def _new(self, dialect: Dialect, incoming: CallAnswered, program: Program, args: Mapping[str, Any]) -> StoredCall:
         now = self.engine.wall()
-        call_id = new_id(now)
+        call_id = new_id(now, self.engine.entropy)
         return StoredCall(
             id=call_id,
             carrier=dialect.name,
@@ -118,17 +121,28 @@ class Calls:
             seed=int(call_id[-8:], 36),
             args=args,
             headers=incoming.headers,
+            lost_at=lost_at("answered", now, None),
         )
+
+    def forget_expired(self) -> None:
+        """Forget documents whose streams may not come any more."""
+        now = self.engine.wall()
+        self.offered = {known: until for known, until in self.offered.items() if until > now}
+
+    async def _change(self, call_id: str, *, when: Collection[str], state: str, **changes: Any) -> StoredCall | None:
+        """Bring a call into a state, in which it may stay for a time."""
+        until = lost_at(state, self.engine.wall(), changes.get("pending"))
+        return await self.engine.store.change_call(call_id, when=when, state=state, lost_at=until, **changes)
 
     def _offer(self, dialect: Dialect, call: StoredCall) -> StreamOffer:
         now = self.engine.wall()
-        # What expired is forgotten here: most calls that never come are never heard of again.
-        self.offered = {known: until for known, until in self.offered.items() if until > now}
+        self.forget_expired()
         self.offered[call.id] = now + LIFETIME
         token = self.signer.stream_token(call.id, dialect.name, call.revision, {}, now)
         return StreamOffer(
             self.addresses.stream(dialect.name, token),
-            self.addresses.go_on(dialect.name, self.signer.call_address(call.id)),
+            # By its number a request that comes twice is known from the one after the next stream.
+            f"{self.addresses.go_on(dialect.name, self.signer.call_address(call.id))}?stream={call.offers}",
             self.addresses.status(dialect.name),
             {},
         )
@@ -144,7 +158,7 @@ class Calls:
             raise RefusedError("the token is for another call")
         if not await store.use_token(token.nonce, token.expires, self.engine.wall()):
             raise RefusedError("the token was used before")
-        opened = await store.change_call(call.id, when={"answered", "resuming"}, state="streaming", opened=True)
+        opened = await self._change(call.id, when={"answered", "resuming"}, state="streaming", opened=True)
         if opened is None:
             raise RefusedError(f"the call is {call.state}")
         return opened
@@ -162,9 +176,7 @@ class Calls:
         )
         call = await self.engine.store.open_call(self._new(dialect, incoming, program, args))
         # There is no continue address in a document of the user's own: a dropped call comes back as a mere stream.
-        opened = await self.engine.store.change_call(
-            call.id, when={"answered", "dropped"}, state="streaming", opened=True
-        )
+        opened = await self._change(call.id, when={"answered", "dropped"}, state="streaming", opened=True)
         if opened is None:
             raise RefusedError(f"the call is {call.state}")
         return opened
@@ -216,9 +228,27 @@ class Calls:
 
     async def stream_ended(self, session: CallSession, end: StreamEnd) -> None:
         """Do what the end of a stream means for its call."""
+        if self.engine.sessions.get(session.call.id) is session:
+            del self.engine.sessions[session.call.id]
+        try:
+            await self._stream_over(session, end)
+        except RemoteError as error:
+            self.engine.counts["store.failed"] += 1
+            log.error("the store did not take what became of call %s: %s", session.call.id, error)
+            self.engine.spawn(self._try_again(session, end), f"try again for {session.call.id}")
+
+    async def _try_again(self, session: CallSession, end: StreamEnd) -> None:
+        """The store may be back in a moment. If it stays away for longer, the call is found as lost."""
+        for seconds in AGAIN_AFTER:
+            await asyncio.sleep(seconds)
+            try:
+                return await self._stream_over(session, end)
+            except RemoteError:
+                self.engine.counts["store.failed"] += 1
+        return None
+
+    async def _stream_over(self, session: CallSession, end: StreamEnd) -> None:
         call = session.call
-        if self.engine.sessions.get(call.id) is session:
-            del self.engine.sessions[call.id]
         if end.state == "dropped":
             await self._dropped(session)
         elif end.state == "transferring":
@@ -237,7 +267,7 @@ class Calls:
     async def _dropped(self, session: CallSession) -> None:
         """Wait for the carrier to come back with the call; if it does not, the caller is gone (case 30)."""
         call = session.call
-        changed = await self.engine.store.change_call(
+        changed = await self._change(
             call.id,
             when={"streaming"},
             streams=call.streams,
@@ -251,7 +281,7 @@ class Calls:
     async def _await_return(self, session: CallSession) -> None:
         call = session.call
         await asyncio.sleep(RETURN_WITHIN)
-        gone = await self.engine.store.change_call(call.id, when={"dropped"}, streams=call.streams, state="hangup")
+        gone = await self._hang_up(call, {"dropped"}, "caller.hangup")
         if gone is not None:
             await self._hung_up(call, session.interpreter, session.clock.at(), "caller.hangup", dropped=True)
 
@@ -260,9 +290,13 @@ class Calls:
         call = session.call
         await asyncio.sleep(RETURN_WITHIN)
         self._unasked.pop(call.id, None)
-        gone = await self.engine.store.change_call(call.id, when={"transferring"}, streams=call.streams, state="hangup")
+        gone = await self._hang_up(call, {"transferring"}, "caller.hangup")
         if gone is not None:
             await self._hung_up(call, session.interpreter, session.clock.at(), "caller.hangup", dropped=True)
+
+    async def _hang_up(self, call: StoredCall, when: Collection[str], reason: str) -> StoredCall | None:
+        """Note that we end a call, and why, so that its record is written even if this process does not live to it."""
+        return await self._change(call.id, when=when, streams=call.streams, state="hangup", pending={"ended": reason})
 
     async def _hung_up(
         self, call: StoredCall, interpreter: Interpreter, at: float, reason: str, *, dropped: bool = False
@@ -274,7 +308,7 @@ class Calls:
         else:
             event = fact.CallStopped(at, reason)
         wishes, line = trace.handle(interpreter, event)
-        self.engine.store.trace(call.id, line)
+        self._trace(call.id, line)
         running = Running(self.engine, call.id, _nobody_waits)
         for effect in wishes:
             if isinstance(effect, RunTool):
@@ -292,8 +326,10 @@ class Calls:
 
     # --- what the carrier asks afterwards
 
-    async def go_on(self, dialect: Dialect, call_id: str, request: Continued, dial: str = "") -> Document:
-        """Give the document that follows a stream, or the dial with this number."""
+    async def go_on(
+        self, dialect: Dialect, call_id: str, request: Continued, dial: str = "", stream: str = ""
+    ) -> Document:
+        """Give the document that follows the stream, or the dial, with this number."""
         call = await self.engine.store.load_call(call_id)
         if call is None or call.carrier != dialect.name:
             return HangupNow()
@@ -308,6 +344,9 @@ class Calls:
         # A blind transfer has its record already: the call is over for us, and only now for the carrier.
         if call.state in ("dialling", "blind") or (call.pending or {}).get("blind"):
             return self._dial(dialect, call)
+        if call.state == "streaming" and (request.outcome is not None or _is_older(stream, call)):
+            # Asked twice: the stream that followed is on. This one's token is good only when that one is over.
+            return self._offer(dialect, call)
         if call.state in ("streaming", "dropped", "answered", "resuming"):
             return await self._resume(dialect, call, {})
         return HangupNow()
@@ -324,7 +363,7 @@ class Calls:
         """The carrier takes the dial: from now on it tells how that ends."""
         if (waiting := self._unasked.pop(call.id, None)) is not None:
             waiting.cancel()
-        changed = await self.engine.store.change_call(call.id, when={"transferring"}, state="dialling")
+        changed = await self._change(call.id, when={"transferring"}, state="dialling", pending=call.pending)
         return changed or await self.engine.store.load_call(call.id) or call
 
     def _dial(self, dialect: Dialect, call: StoredCall) -> Dial:
@@ -339,7 +378,8 @@ class Calls:
     async def _dialled(self, dialect: Dialect, call: StoredCall, outcome: str) -> Document:
         """A dial is over: the flow tries the next number, or the call goes on with a new stream."""
         interpreter = await self._restored(call)
-        wishes = interpreter.handle(fact.TransferFinished(interpreter.state.at, outcome))
+        at = max(call.saved, self.engine.wall() - call.started)
+        wishes, line = trace.handle(interpreter, fact.TransferFinished(at, outcome))
         again = next((effect for effect in wishes if isinstance(effect, Transfer)), None)
         if again is None:
             # What follows needs the caller's ear: the new stream begins from the same snapshot with this outcome.
@@ -351,24 +391,42 @@ class Calls:
             "max": again.max,
             "dial": int(_dial_number(call) or 1) + 1,
         }
-        changed = await self.engine.store.change_call(
+        changed = await self._change(
             call.id, when=TRANSFERS, state="dialling", pending=pending, snapshot=interpreter.snapshot()
         )
-        return self._dial(dialect, changed) if changed else HangupNow()
+        if changed is None:
+            return HangupNow()
+        # Without it the trace would have a hole: the next fact is about a number that nothing in it asked for.
+        self._trace(call.id, line)
+        return self._dial(dialect, changed)
+
+    def _trace(self, call_id: str, line: str) -> None:
+        """Write a line of the trace; a store that takes none is counted, the call goes on."""
+        try:
+            self.engine.store.trace(call_id, line)
+        except RemoteError:
+            self.engine.counts["store.failed"] += 1
 
     async def _resume(self, dialect: Dialect, call: StoredCall, pending: dict[str, Any]) -> Document:
         if call.offers >= MAX_OFFERS:
             log.error("the call %s was offered a stream %d times and goes in circles", call.id, call.offers)
-            await self._give_up(call, {"streaming", "dropped", "answered", "resuming", *TRANSFERS})
+            await self._give_up(call, RESUMABLE)
             return HangupNow()
-        changed = await self.engine.store.change_call(
+        # Fenced by what it was decided on: of two requests at once the second must not take the stream of the first.
+        changed = await self._change(
             call.id,
-            when={"streaming", "dropped", "answered", "resuming", *TRANSFERS},
+            when={call.state},
+            streams=call.streams,
             state="answered" if call.snapshot is None else "resuming",
             offered=True,
             pending=pending or call.pending,
         )
-        return self._offer(dialect, changed) if changed else HangupNow()
+        if changed is not None:
+            return self._offer(dialect, changed)
+        now = await self.engine.store.load_call(call.id)
+        if now is None or now.state not in RESUMABLE:
+            return HangupNow()
+        return self._offer(dialect, now) if now.state == "streaming" else await self._resume(dialect, now, pending)
 
     async def _restored(self, call: StoredCall) -> Interpreter:
         program = await self.library.at_revision(call.revision)
@@ -378,13 +436,14 @@ class Calls:
 
     async def _over(self, call: StoredCall, outcome: str | None) -> None:
         """The carrier says that the caller is gone."""
-        gone = await self.engine.store.change_call(
-            call.id, when={"dropped", "resuming", "answered", *TRANSFERS}, state="hangup"
-        )
-        if gone is None:
+        if (session := self.engine.sessions.get(call.id)) is not None and call.state == "streaming":
+            # Its socket ought to have said so by now.
+            session.put(fact.CallerHungUp(session.clock.at()))
             return
         reason = "flow.transfer" if call.state in TRANSFERS and outcome == "ended" else "caller.hangup"
-        await self._ended(gone, reason)
+        gone = await self._hang_up(call, {"streaming", "dropped", "resuming", "answered", *TRANSFERS}, reason)
+        if gone is not None:
+            await self.ended(gone, reason)
 
     async def no_start(self, call_id: str) -> None:
         """A stream was opened for a call and never began. One that has begun meanwhile goes on."""
@@ -398,11 +457,11 @@ class Calls:
 
     async def _give_up(self, call: StoredCall, when: Collection[str]) -> None:
         """The carrier does not bring the call to a conversation."""
-        gone = await self.engine.store.change_call(call.id, when=when, streams=call.streams, state="hangup")
+        gone = await self._hang_up(call, when, "carrier.failed")
         if gone is not None:
-            await self._ended(gone, "carrier.failed")
+            await self.ended(gone, "carrier.failed")
 
-    async def _ended(self, call: StoredCall, reason: str) -> None:
+    async def ended(self, call: StoredCall, reason: str) -> None:
         """Write the end of a call that has no stream; one that ever talked hears of it first."""
         self.offered.pop(call.id, None)
         if call.snapshot is not None:
@@ -419,7 +478,12 @@ class Calls:
         if call is None:
             return
         if report.over:
-            await self._over(call, None)
+            await self._over(await self._noticed(call), None)
+
+
+def _is_older(stream: str, call: StoredCall) -> bool:
+    """Say whether the stream with this number came before the call's newest one."""
+    return stream.isdecimal() and int(stream) < call.offers
 
 
 def _nobody_waits(run: str, result: Any, error: str) -> None:

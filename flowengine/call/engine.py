@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
@@ -13,7 +14,7 @@ from flowengine.call.lag import LoopLag
 from flowengine.call.ports import AudioStore, Store, Synthesizer, ToolRunner
 from flowengine.call.voice import Voice
 from flowengine.call.wheel import Wheel
-from flowengine.errors import ProviderError
+from flowengine.errors import ProviderError, RemoteError
 from flowengine.flow.model import Flow
 from flowengine.runtime.effects import Speech
 from flowengine.runtime.prompts import Manner, constant_speech, sentence
@@ -35,9 +36,11 @@ class Engine:
         env: Mapping[str, str],
         wall: Callable[[], float] = time.time,
         tools: Mapping[str, ToolRunner] | None = None,
+        entropy: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         self.store = store
         self.wall = wall
+        self.entropy = entropy
         self.env = env
         self.wheel = Wheel()
         self.lag = LoopLag()
@@ -83,7 +86,10 @@ class Engine:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self.counts[f"failed.{type(error).__name__}"] += 1
-            if not isinstance(error, ProviderError):
+            if isinstance(error, RemoteError) and not isinstance(error, ProviderError):
+                # The store did not answer. What it should have been told is found later (`lost.py`).
+                log.error("a task of the process failed: %s: %s", task.get_name(), error)
+            elif not isinstance(error, ProviderError):
                 log.error("a task of the process failed: %s", task.get_name(), exc_info=error)
 
     async def warm(self, flow: Flow) -> int:

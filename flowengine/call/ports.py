@@ -101,7 +101,8 @@ class StoredCall:
     ``resuming`` (a new stream was handed out), ``blind`` (handed over for good), ``hangup`` (we end it) and ``ended``
     (the record is written).
     ``streams`` counts the streams that were opened: who holds the number of the latest one owns the call.
-    ``pending`` is what waits for the next request of the carrier, ``started`` the wall clock in seconds since 1970.
+    ``pending`` is what waits for the next request of the carrier, or ``{"ended": reason}`` of a call that we end;
+    ``started`` is the wall clock in seconds since 1970, as is ``lost_at``: when nobody has the call in hand any more.
     """
 
     id: str
@@ -123,6 +124,7 @@ class StoredCall:
     snapshot: dict[str, Any] | None = None
     saved: float = 0.0
     pending: dict[str, Any] | None = None
+    lost_at: float = 0.0
 
 
 class Store(Protocol):
@@ -157,6 +159,9 @@ class Store(Protocol):
 
     async def finish_call(self, call_id: str, record: Mapping[str, Any]) -> bool:
         """Write the call's one record and end it; False when it has one already."""
+
+    async def lost_calls(self, now: float) -> list[StoredCall]:
+        """Give calls that are not ended and whose ``lost_at`` is over, at most 100, the oldest first."""
 
     async def use_token(self, nonce: str, expires: float, now: float) -> bool:
         """Use a token up; False when it was used before. Expired ones are forgotten."""

@@ -20,6 +20,7 @@ from flowengine.audio import playout as ledger
 from flowengine.call.clock import CallClock
 from flowengine.call.engine import Engine
 from flowengine.call.hearing import Hearing
+from flowengine.call.lost import lost_at
 from flowengine.call.outbox import Outbox
 from flowengine.call.ports import MediaTransport, StoredCall
 from flowengine.call.running import Running
@@ -283,6 +284,9 @@ class CallSession:
         """Note in the store what the next request of the carrier shall find, then let the stream end."""
         if self._end is not None:
             return
+        if state == "hangup":
+            # What this process may not live to write down another one finds.
+            pending = {"ended": reason}
         try:
             changed = await self._engine.store.change_call(
                 self.call.id,
@@ -290,6 +294,7 @@ class CallSession:
                 streams=self.call.streams,
                 state=state,
                 pending=pending,
+                lost_at=lost_at(state, self._engine.wall(), pending),
                 snapshot=self.interpreter.snapshot(),
                 saved=self.clock.at(),
             )

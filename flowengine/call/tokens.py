@@ -8,11 +8,12 @@ import hmac
 import json
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 LIFETIME = 60.0
+Entropy = Callable[[int], bytes]
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
@@ -29,10 +30,11 @@ class StreamToken:
 
 
 class Signer:
-    """Signs and checks with one secret."""
+    """Signs and checks with one secret; ``entropy`` gives random bytes."""
 
-    def __init__(self, secret: bytes) -> None:
+    def __init__(self, secret: bytes, entropy: Entropy = secrets.token_bytes) -> None:
         self._secret = secret
+        self._entropy = entropy
 
     def stream_token(self, call: str, carrier: str, revision: str, args: Mapping[str, Any], now: float) -> str:
         """Make a token for a stream's path."""
@@ -42,7 +44,7 @@ class Signer:
             "r": revision,
             "a": dict(args),
             "e": round(now + LIFETIME, 3),
-            "n": secrets.token_urlsafe(12),
+            "n": base64.urlsafe_b64encode(self._entropy(12)).decode(),
         }
         body = base64.urlsafe_b64encode(json.dumps(payload, separators=(",", ":")).encode()).rstrip(b"=").decode()
         return f"{body}.{self._mac('stream', body)}"
@@ -70,8 +72,8 @@ class Signer:
         return base64.urlsafe_b64encode(digest[:18]).decode()
 
 
-def new_id(now: float | None = None) -> str:
+def new_id(now: float | None = None, entropy: Entropy = secrets.token_bytes) -> str:
     """Give a ULID: 48 bits of milliseconds and 80 random bits, in Crockford's base 32 (github.com/ulid/spec)."""
     milliseconds = int((time.time() if now is None else now) * 1000)
-    number = (milliseconds << 80) | int.from_bytes(secrets.token_bytes(10))
+    number = (milliseconds << 80) | int.from_bytes(entropy(10))
     return "".join(_CROCKFORD[(number >> shift) & 31] for shift in range(125, -1, -5))

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from flowengine.call.calls import Calls
-from flowengine.errors import ProtocolError
+from flowengine.errors import ProtocolError, RemoteError
 from flowengine.server.doors import Doors
 from flowengine.telephony.dialect import Dialect, HangupNow
 
@@ -69,7 +69,15 @@ class Webhooks:
             document = await self.calls.answer(dialect, incoming, flow, dict(request.query_params))
         except ProtocolError as error:
             return PlainTextResponse(f"{error}\n", 400)
+        except RemoteError as error:
+            return self._unanswered(error)
         return _xml(document)
+
+    def _unanswered(self, error: RemoteError) -> Response:
+        """The store does not answer: the carrier may ask again, or tell the caller."""
+        self.calls.engine.counts["store.failed"] += 1
+        log.error("a request can not be answered: %s", error)
+        return PlainTextResponse("try again\n", 503, {"Retry-After": "1"})
 
     def _full(self) -> bool:
         engine = self.calls.engine
@@ -88,9 +96,12 @@ class Webhooks:
             return PlainTextResponse("this address is not ours\n", 403)
         try:
             asked = dialect.parse_continue(dict(fields))
-            document = await self.calls.go_on(dialect, call_id, asked, request.query_params.get("dial", ""))
+            numbers = [request.query_params.get(name, "") for name in ("dial", "stream")]
+            document = await self.calls.go_on(dialect, call_id, asked, *numbers)
         except ProtocolError as error:
             return PlainTextResponse(f"{error}\n", 400)
+        except RemoteError as error:
+            return self._unanswered(error)
         return _xml(dialect.document(document))
 
     async def status(self, request: Request) -> Response:
@@ -103,6 +114,8 @@ class Webhooks:
             await self.calls.status(dialect, dialect.parse_status(dict(fields)))
         except ProtocolError as error:
             return PlainTextResponse(f"{error}\n", 400)
+        except RemoteError as error:
+            return self._unanswered(error)
         return Response(status_code=204)
 
     async def health(self, _request: Request) -> Response:

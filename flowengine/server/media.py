@@ -89,7 +89,7 @@ class MediaSocket:
         except TimeoutError:
             self._calls.engine.counts["stream.no_start"] += 1
             if isinstance(admission, StreamToken):
-                await self._calls.no_start(admission.call)
+                await self._noted(self._calls.no_start(admission.call))
         except RemoteError as error:
             # A stream by hand names its flow and arguments itself: what it names wrongly is the user's to mend.
             level = logging.WARNING if isinstance(admission, StreamToken) else logging.ERROR
@@ -101,6 +101,14 @@ class MediaSocket:
             await transport.close(POLICY_VIOLATION)
             return
         await self._hold(dialect, call, started, transport, receive)
+
+    async def _noted(self, ending: Awaitable[None]) -> None:
+        """End a call without a conversation; where the store does not take it, it is found as lost."""
+        try:
+            await ending
+        except RemoteError as error:
+            self._calls.engine.counts["store.failed"] += 1
+            log.error("the store did not take the end of a call: %s", error)
 
     def _admission(
         self, dialect: Dialect, parts: list[str], scope: Mapping[str, Any]
@@ -154,10 +162,17 @@ class MediaSocket:
         """Pump the socket into the session until the stream is over."""
         if started.encoding not in ("audio/x-mulaw", "") or started.rate not in (8000, 0):
             log.error("the stream of call %s sends %s at %d Hz, not µ-law", call.id, started.encoding, started.rate)
-            await self._calls.unfit(call)
+            await self._noted(self._calls.unfit(call))
             await transport.close(POLICY_VIOLATION)
             return
-        session, events = await self._calls.make_session(dialect, call, started, transport)
+        try:
+            session, events = await self._calls.make_session(dialect, call, started, transport)
+        except RemoteError as error:
+            # The call stays open: the carrier comes back with it, or it is found as lost.
+            self._calls.engine.counts["store.failed"] += 1
+            log.error("the stream of call %s can not begin: %s", call.id, error)
+            await transport.close(INTERNAL_ERROR)
+            return
         pump = asyncio.get_running_loop().create_task(_pump(session, receive), name=f"{call.id} pump")
         end = StreamEnd("hangup", "engine.failed", None)
         try:

@@ -7,6 +7,7 @@ import contextlib
 import faulthandler
 import gc
 import logging
+import secrets
 import signal
 import socket
 import sys
@@ -22,6 +23,7 @@ from starlette.applications import Starlette
 from flowengine import plugins
 from flowengine.call.calls import Calls
 from flowengine.call.engine import Engine
+from flowengine.call.lost import watch
 from flowengine.call.ports import AudioStore, Store, Synthesizer, ToolRunner
 from flowengine.call.tokens import LIFETIME, Signer
 from flowengine.errors import EnvironmentProblem
@@ -50,6 +52,7 @@ BLOCKED = 5.0  # a loop that is blocked for so long dumps its stack
 class Ports:
     """What a server stands on; tests give their own. ``wall`` is the wall clock in seconds since 1970.
 
+    ``entropy`` gives so many random bytes: ids of calls, and so the seeds of what is said at random, and tokens.
     ``tools`` are who runs tools, by their kind.
     """
 
@@ -58,6 +61,7 @@ class Ports:
     audio_store: AudioStore | None
     wall: Callable[[], float] = time.time
     tools: Mapping[str, ToolRunner] = field(default_factory=dict)
+    entropy: Callable[[int], bytes] = secrets.token_bytes
 
 
 class Application:
@@ -65,13 +69,16 @@ class Application:
 
     def __init__(self, settings: Settings, ports: Ports) -> None:
         self.settings = settings
-        self.engine = Engine(ports.store, ports.synthesizer, ports.audio_store, settings.env, ports.wall, ports.tools)
+        self.engine = Engine(
+            ports.store, ports.synthesizer, ports.audio_store, settings.env, ports.wall, ports.tools, ports.entropy
+        )
         self.flows = FlowFolder(
             ports.store, plugins.node_types(), lambda flow: disallowed(flow, settings.tools, settings.env)
         )
         self.findings: list[tuple[Loaded, str]] = []
         self._http: Starlette | None = None
         self._media: MediaSocket | None = None
+        self._watch: asyncio.Task[None] | None = None
         self.webhooks: Webhooks | None = None
 
     async def start(self) -> None:
@@ -97,7 +104,7 @@ class Application:
             )
         for program in self.flows.programs.values():
             import_functions(program.flow)
-        calls = Calls(self.engine, self.flows, Signer(secret), doors.addresses)
+        calls = Calls(self.engine, self.flows, Signer(secret, self.engine.entropy), doors.addresses)
         await self.engine.start()
         for program in self.flows.programs.values():
             self.engine.voice.files.update(load_recordings(program.flow))
@@ -105,6 +112,7 @@ class Application:
         self.webhooks = Webhooks(calls, doors)
         self._http = self.webhooks.application()
         self._media = MediaSocket(calls, doors)
+        self._watch = asyncio.get_running_loop().create_task(watch(calls), name="watch for lost calls")
         self.webhooks.open = True
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
@@ -137,6 +145,9 @@ class Application:
 
     async def aclose(self) -> None:
         """Release everything but the store."""
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.wait({self._watch})
         await self.engine.aclose()
 
 

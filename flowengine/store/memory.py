@@ -10,7 +10,7 @@ from typing import Any
 
 from flowengine.call.ports import StoredCall
 from flowengine.errors import Bug
-from flowengine.store.rows import ENDED, FORGET_AFTER, check_changes, encode, from_row, to_row
+from flowengine.store.rows import ENDED, FORGET_AFTER, LOST, check_changes, encode, from_row, to_row
 
 
 class MemoryStore:
@@ -89,6 +89,11 @@ class MemoryStore:
         if call_id in self._calls:
             self._calls[call_id] = replace(self._calls[call_id], state=ENDED)
         return True
+
+    async def lost_calls(self, now: float) -> list[StoredCall]:
+        """Give calls that are not ended and whose ``lost_at`` is over, at most 100, the oldest first."""
+        lost = [call for call in self._calls.values() if call.state != ENDED and call.lost_at < now]
+        return [_copy(call) for call in sorted(lost, key=lambda call: call.lost_at)[:LOST]]
 
     async def use_token(self, nonce: str, expires: float, now: float) -> bool:
         """Use a token up; False when it was used before."""

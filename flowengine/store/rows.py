@@ -15,6 +15,8 @@ from flowengine.call.ports import StoredCall
 
 COLUMNS = tuple(field.name for field in dataclasses.fields(StoredCall))
 ENDED = "ended"
+LOST = 100
+"""How many lost calls are given at once."""
 FORGET_AFTER = 3600.0
 """Seconds that a used token outlives its expiry: clocks differ, and one server must not free another's tokens."""
 

@@ -113,6 +113,10 @@ class SqliteStore:
         text = encode(dict(record))
         return await self._ask(lambda db: tables.finish_call(db, call_id, text), writes=call_id, ends=True)
 
+    async def lost_calls(self, now: float) -> list[StoredCall]:
+        """Give calls that are not ended and whose ``lost_at`` is over, at most 100, the oldest first."""
+        return await self._ask(lambda db: tables.lost_calls(db, now))
+
     async def use_token(self, nonce: str, expires: float, now: float) -> bool:
         """Use a token up; False when it was used before. It is forgotten an hour after it expired."""
         return await self._ask(lambda db: tables.use_token(db, nonce, expires, now))

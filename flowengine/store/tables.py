@@ -17,9 +17,9 @@ from typing import Any
 
 from flowengine.call.ports import StoredCall
 from flowengine.errors import Bug, EnvironmentProblem
-from flowengine.store.rows import COLUMNS, ENDED, FORGET_AFTER, from_row, to_column, to_row
+from flowengine.store.rows import COLUMNS, ENDED, FORGET_AFTER, LOST, from_row, to_column, to_row
 
-VERSION = 1
+VERSION = 2
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS calls (
@@ -27,9 +27,11 @@ CREATE TABLE IF NOT EXISTS calls (
     carrier_call_id TEXT NOT NULL, flow TEXT NOT NULL, revision TEXT NOT NULL, caller TEXT NOT NULL,
     called TEXT NOT NULL, direction TEXT NOT NULL, started REAL NOT NULL, seed TEXT NOT NULL, args TEXT NOT NULL,
     headers TEXT NOT NULL, state TEXT NOT NULL, streams INTEGER NOT NULL, offers INTEGER NOT NULL,
-    document TEXT NOT NULL, snapshot TEXT, saved REAL NOT NULL, pending TEXT
+    document TEXT NOT NULL, snapshot TEXT, saved REAL NOT NULL, pending TEXT,
+    lost_at REAL NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX IF NOT EXISTS calls_by_carrier ON calls (carrier, carrier_call_id);
+CREATE INDEX IF NOT EXISTS calls_not_ended ON calls (lost_at) WHERE state != 'ended';
 CREATE TABLE IF NOT EXISTS records (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, call TEXT NOT NULL UNIQUE, record TEXT NOT NULL
 ) STRICT;
@@ -38,6 +40,8 @@ CREATE INDEX IF NOT EXISTS tokens_by_expiry ON tokens (expires);
 CREATE TABLE IF NOT EXISTS flows (revision TEXT PRIMARY KEY, name TEXT NOT NULL, text TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS secrets (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
 """
+# What makes a file of version 1 one of version 2; calls that it holds unfinished are found and ended.
+_LOST_AT = "ALTER TABLE calls ADD COLUMN lost_at REAL NOT NULL DEFAULT 0"
 _LIST = ", ".join(COLUMNS)
 # Only names of our own dataclass are put into these texts; every value is a parameter.
 _SELECT = f"SELECT {_LIST} FROM calls"  # noqa: S608
@@ -82,6 +86,8 @@ def _make_tables(db: sqlite3.Connection, path: Path) -> None:
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version > VERSION:
             raise EnvironmentProblem(f"{path} was written by a newer flowengine (version {version} of its tables)")
+        if version == 1:
+            db.execute(_LOST_AT)
         if version < VERSION:
             for statement in _TABLES.split(";"):
                 db.execute(statement)
@@ -172,6 +178,13 @@ def finish_call(db: sqlite3.Connection, call_id: str, record: str) -> bool:
         if written:
             db.execute("UPDATE calls SET state = ? WHERE id = ?", (ENDED, call_id))
     return bool(written)
+
+
+def lost_calls(db: sqlite3.Connection, now: float) -> list[StoredCall]:
+    """Give calls that are not ended and whose time is over, the oldest first."""
+    # The state is a literal, or the index of those that are not ended would not be used.
+    statement = f"{_SELECT} WHERE state != 'ended' AND lost_at < ? ORDER BY lost_at LIMIT {LOST}"
+    return [from_row(row) for row in _rows(db, statement, (now,))]
 
 
 def use_token(db: sqlite3.Connection, nonce: str, expires: float, now: float) -> bool:

@@ -33,12 +33,16 @@ class Over(Exception):  # not an error: how carrying out documents ends
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """How the carrier reaches the server: signed by ``token`` (None: unsigned), offering ``subprotocols``."""
+    """How the carrier reaches the server: signed by ``token`` (None: unsigned), offering ``subprotocols``.
+
+    ``frame`` is how many samples of audio come in one message.
+    """
 
     network: Network
     token: str | None
     subprotocols: tuple[str, ...]
     lag: Lag
+    frame: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +205,8 @@ class Documents:
             if callback:
                 self._call_back(callback, self._carrier.stream_form("dropped"))
             return None
-        stream = Stream(self._carrier, socket, self.line, self._diary, self.voice, self._access.lag)
+        access = self._access
+        stream = Stream(self._carrier, socket, self.line, self._diary, self.voice, access.lag, access.frame)
         running = asyncio.create_task(stream.run(parameters), name="phone stream")
         # The stream's id exists from its first step on.
         await asyncio.sleep(0)

@@ -32,7 +32,7 @@ from flowengine.testing.script import (
     WaitAudio,
     WaitSilence,
 )
-from flowengine.testing.stream import Lag, Stream
+from flowengine.testing.stream import FRAME, Lag, Stream
 
 # Waiting steps look at what was played this often: half a frame.
 _LOOK = 0.01
@@ -47,7 +47,8 @@ class Phone:
 
     ``token`` signs as the carrier does (None: unsigned). ``delay`` and ``jitter`` (seconds) act on each way separately:
     ``delay`` + 0 to ``jitter``, never reordering. ``seed`` decides ids, nonces and jitter. ``status_url`` hears of the
-    call's end. ``limit`` (seconds) bounds a call. ``on_event`` sees every event as it happens.
+    call's end. ``limit`` (seconds) bounds a call.
+    ``frame`` is how many samples of the caller come in one message. ``on_event`` sees every event as it happens.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Phone:
         status_url: str | None = None,
         subprotocols: tuple[str, ...] = (),
         limit: float = 600.0,
+        frame: int = FRAME,
         on_event: Callable[[Event], None] | None = None,
     ) -> None:
         self.call_id = ""
@@ -78,7 +80,8 @@ class Phone:
         self._on_event = on_event
         self._rng = random.Random(seed)  # noqa: S311  # a simulation that must be the same every time
         lag = Lag(delay, jitter, random.Random(self._rng.random()))  # noqa: S311
-        self._access = Access(network, token, subprotocols, lag)
+        self._access = Access(network, token, subprotocols, lag, frame)
+        self._documents: Documents | None = None
 
     async def run(self, script: Script) -> CallReport:
         """Place a call, do what ``script`` says, and return what was seen and heard.
@@ -89,7 +92,7 @@ class Phone:
         voices = {step: _voice(step) for step in script.steps if isinstance(step, Say)}
         diary = Diary(self._on_event)
         carrier = CARRIERS[self._carrier](self._caller, self._called, self._rng)
-        documents = Documents(carrier, self._access, diary, iter(script.transfers))
+        self._documents = documents = Documents(carrier, self._access, diary, iter(script.transfers))
         report = diary.report
         report.call_id = self.call_id = carrier.call_id
         report.played = documents.line.played
@@ -113,6 +116,11 @@ class Phone:
         diary.emit("ended", reason=report.end_reason)
         await documents.finish(self._status_url)
         return report
+
+    def hang_up(self) -> None:
+        """Put the receiver down now, whatever the script says; nothing before the call and after its end."""
+        if self._documents is not None:
+            self._documents.hang_up()
 
 
 class _Caller:

@@ -14,7 +14,6 @@ from flowengine.testing.network import ABNORMAL, Socket
 from flowengine.testing.report import RATE, Diary, Stretch
 
 FRAME = 160
-SECONDS_PER_FRAME = FRAME / RATE
 SILENCE = b"\xff" * FRAME
 # A server that takes nothing for so long has lost the stream.
 SEND_DEADLINE = 10.0
@@ -76,9 +75,19 @@ class _Leave:
 
 
 class Stream:
-    """See the module. ``voice`` is what the caller still has to say, taken a frame at a time."""
+    """See the module. ``voice`` is what the caller still has to say, taken ``frame`` samples at a time."""
 
-    def __init__(self, carrier: Carrier, socket: Socket, line: Line, diary: Diary, voice: bytearray, lag: Lag) -> None:
+    def __init__(
+        self,
+        carrier: Carrier,
+        socket: Socket,
+        line: Line,
+        diary: Diary,
+        voice: bytearray,
+        lag: Lag,
+        frame: int = FRAME,
+    ) -> None:
+        self._frame = frame
         self._carrier = carrier
         self._socket = socket
         self._line = line
@@ -159,14 +168,14 @@ class Stream:
         """Send the caller's audio on an absolute schedule: after a stall everything that is due goes out at once."""
         spoken = Stretch(self._diary.clock())
         self._diary.report.spoken.append(spoken)
-        sent = 0
+        sent, seconds = 0, self._frame / RATE
         while not self._leaving:
-            due = spoken.at + (sent + 1) * SECONDS_PER_FRAME
+            due = spoken.at + (sent + 1) * seconds
             await asyncio.sleep(max(0.0, due - self._diary.clock()))
-            frame = bytes(self._voice[:FRAME]).ljust(FRAME, b"\xff")
-            del self._voice[:FRAME]
+            frame = bytes(self._voice[: self._frame]).ljust(self._frame, b"\xff")
+            del self._voice[: self._frame]
             spoken.audio += frame
-            self._up.put(self._carrier.media(frame, spoken.at + sent * SECONDS_PER_FRAME))
+            self._up.put(self._carrier.media(frame, spoken.at + sent * seconds))
             sent += 1
 
     async def _read(self) -> None:

@@ -4,14 +4,20 @@ A conversation of an hour runs in as long as its computing takes, and every run 
 the loop is supported: timers, queues, an ASGI application called in process. Work given to threads by
 ``asyncio.to_thread`` is waited for and takes no virtual time. Sockets, subprocesses and other threads are not
 supported: time would overtake them.
+
+With a ``seed`` the loop does what a busy machine does, and the same for the same seed: tasks that are ready at once
+take their steps in any order, and timers are late by a moment.
 """
 
 from __future__ import annotations
 
 import asyncio
+import random
 import selectors
+from collections import deque
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
+from contextvars import Context
 from typing import Any, TypeVar, TypeVarTuple
 
 T = TypeVar("T")
@@ -19,6 +25,8 @@ Ts = TypeVarTuple("Ts")
 
 # Not zero, so that code which takes a time of 0 for "never" is not excused.
 START = 1000.0
+# How late a timer of a loop with a seed is at most; seconds.
+LATE = 0.0005
 
 
 class Deadlock(RuntimeError):
@@ -46,8 +54,9 @@ class _Selector(selectors.DefaultSelector):
 class VirtualLoop(asyncio.SelectorEventLoop):
     """See the module; ``limit`` is the virtual seconds after which the loop raises ``TimeIsUp``."""
 
-    def __init__(self, limit: float = 24 * 3600.0) -> None:
+    def __init__(self, limit: float = 24 * 3600.0, seed: int | None = None) -> None:
         self._now = START
+        self._chance = None if seed is None else random.Random(seed)  # noqa: S311  # the same every time, on purpose
         self._limit = START + limit
         self._in_threads = 0
         super().__init__(_Selector(self._fall_asleep))
@@ -55,6 +64,35 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         """Return the virtual time in seconds."""
         return self._now
+
+    def stall(self, seconds: float) -> None:
+        """Let time pass in which nothing runs, as when the process is stopped."""
+        self._now += seconds
+
+    def call_at(
+        self, when: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        """Set a timer; with a seed it is late by a moment, so that timers of one instant come in any order."""
+        if self._chance is not None:
+            when += self._chance.uniform(0.0, LATE)
+        return super().call_at(when, callback, *args, context=context)
+
+    def _run_once(self) -> None:
+        """Run what is ready, once; asyncio has no public place between two rounds."""
+        super()._run_once()  # type: ignore[misc]
+        if self._chance is not None:
+            self._shuffle(self._chance)
+
+    def _shuffle(self, chance: random.Random) -> None:
+        """Change the order of what is ready among the steps of tasks only: callbacks may count on theirs."""
+        ready: deque[asyncio.Handle] = self._ready  # type: ignore[attr-defined]
+        if len(ready) < 2:
+            return
+        places = [place for place, handle in enumerate(ready) if _is_step(handle)]
+        steps = [ready[place] for place in places]
+        chance.shuffle(steps)
+        for place, step in zip(places, steps, strict=True):
+            ready[place] = step
 
     def run_in_executor(self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts) -> asyncio.Future[T]:
         """Run in a thread; virtual time stands still meanwhile."""
@@ -87,13 +125,18 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return 0
 
 
-def run(coroutine: Coroutine[Any, Any, T], *, limit: float = 24 * 3600.0) -> T:
-    """Run a coroutine on a new virtual loop and return its result.
+def run(coroutine: Coroutine[Any, Any, T], *, limit: float = 24 * 3600.0, seed: int | None = None) -> T:
+    """Run a coroutine on a new virtual loop and return its result; ``seed``: see the module.
 
     Raises what the coroutine raises, ``Deadlock`` when it can never end, ``TimeIsUp`` after ``limit`` virtual seconds.
     """
-    with asyncio.Runner(loop_factory=lambda: VirtualLoop(limit)) as runner:
+    with asyncio.Runner(loop_factory=lambda: VirtualLoop(limit, seed)) as runner:
         return runner.run(coroutine)
+
+
+def _is_step(handle: asyncio.Handle) -> bool:
+    callback = handle._callback  # type: ignore[attr-defined]
+    return isinstance(getattr(callback, "__self__", None), asyncio.Task)
 
 
 def _who_waits(loop: asyncio.AbstractEventLoop) -> str:

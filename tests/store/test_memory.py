@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,19 @@ def run(request: pytest.FixtureRequest, tmp_path: Path) -> Run:
         asyncio.run(whole())
 
     return go
+
+
+def test_calls_that_are_not_ended_are_lost_when_their_time_is_over(run: Run) -> None:
+    async def scene(store: AnyStore) -> None:
+        for number in range(4):
+            await store.open_call(replace(call(f"C{number}", f"CA{number}"), lost_at=100.0 + number))
+        await store.finish_call("C1", {})
+        await store.change_call("C2", when={"answered"}, lost_at=200.0)
+        assert await store.lost_calls(100.0) == []
+        assert [one.id for one in await store.lost_calls(150.0)] == ["C0", "C3"]
+        assert [one.id for one in await store.lost_calls(300.0)] == ["C0", "C3", "C2"]
+
+    run(scene)
 
 
 def test_a_call_comes_back_as_it_was(run: Run) -> None:

@@ -334,3 +334,21 @@ def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
     newer.close()
     with pytest.raises(EnvironmentProblem, match="newer flowengine"):
         asyncio.run(start(tmp_path / "newer.db"))
+
+
+def test_a_file_of_version_1_goes_on_and_its_unfinished_calls_are_found(tmp_path: Path) -> None:
+    async def before() -> None:
+        async with opened(tmp_path) as store:
+            await store.open_call(call())
+
+    async def after() -> list[str]:
+        async with opened(tmp_path) as store:
+            return [one.id for one in await store.lost_calls(1.0)]
+
+    asyncio.run(before())
+    with sqlite3.connect(tmp_path / "s.db") as old:
+        old.execute("DROP INDEX calls_not_ended")
+        old.execute("ALTER TABLE calls DROP COLUMN lost_at")
+        old.execute("PRAGMA user_version = 1")
+    old.close()
+    assert asyncio.run(after()) == ["C1"]
