@@ -19,6 +19,14 @@ nodes:
   person: {say: A person., menu: [{key: 1, goto: end}]}
 """
 
+RACE = """
+vars: {number: digits}
+nodes:
+  main: {say: Sales is 1., menu: [{key: 1, hear: [sales], goto: number}, {key: 2, hear: [two], goto: end}]}
+  number: {say: Two digits., collect: {into: number, length: 2}, goto: after}
+  after: {say: Thank you., menu: [{key: 1, goto: end}]}
+"""
+
 
 def asked(talk: Talk) -> wish.Ask:
     """Give what a model was asked last."""
@@ -32,7 +40,12 @@ def messages(talk: Talk) -> list[tuple[str, str]]:
 
 def say(talk: Talk, text: str) -> None:
     """Let the caller say something, in an instant."""
-    talk.take(fact.UtteranceEnded(talk.at, text, talk.at))
+    say_from(talk, text, talk.at)
+
+
+def say_from(talk: Talk, text: str, began: float) -> None:
+    """Let what the caller began to say then be final now."""
+    talk.take(fact.UtteranceEnded(talk.at, text, began))
 
 
 def test_case_14_keys_that_are_text_and_the_words_after_them_are_one_turn() -> None:
@@ -56,3 +69,89 @@ def test_case_14_words_between_two_keys_are_no_part_of_an_exit() -> None:
     talk.take(fact.ReplyFinished(talk.at + 1, asked(talk).reply, "Hello.", 1.0))
     talk.press("2")
     assert talk.node == "help"
+
+
+def test_case_13_of_the_same_instant_the_key_wins_over_words_and_the_words_are_taken_by_nobody() -> None:
+    talk = Talk(RACE)
+    talk.hear()
+    talk.take(fact.SpeechStarted(talk.at))
+    talk.press("1")
+    say_from(talk, "two", talk.at - 1)
+    assert talk.path == ["main", "number"]
+    assert talk.notes("failure") == []
+    assert talk.prompt is not None
+
+
+def test_case_13_words_that_were_final_before_the_key_win_and_the_key_is_the_next_nodes() -> None:
+    talk = Talk(RACE)
+    talk.hear()
+    say_from(talk, "sales", talk.at - 1)
+    assert talk.node == "number"
+    talk.press("4", gap=0)
+    talk.press("2")
+    assert talk.vars["number"] == "42"
+
+
+def test_case_20_what_is_said_before_the_answer_begins_belongs_to_the_same_turn() -> None:
+    talk = Talk(CHAT)
+    talk.hear()
+    say(talk, "I have a question")
+    first = asked(talk).reply
+    talk.at += 1
+    say(talk, "about my order")
+    assert wish.CancelReply(first) in talk.effects
+    assert messages(talk)[-1] == ("user", "I have a question about my order")
+
+
+def test_case_19_a_model_is_told_what_was_heard_of_its_answer() -> None:
+    talk = Talk(CHAT)
+    talk.hear()
+    say(talk, "tell me")
+    reply = asked(talk).reply
+    talk.take(fact.ReplyStarted(talk.at, reply))
+    talk.at += 2
+    talk.take(fact.ReplyInterrupted(talk.at, reply, "First you take", 2.0))
+    say(talk, "wait")
+    assert messages(talk)[-3:] == [("user", "tell me"), ("assistant", "First you take…"), ("user", "wait")]
+
+
+def test_case_19_an_answer_of_which_nothing_was_heard_was_not_said() -> None:
+    talk = Talk(CHAT)
+    talk.hear()
+    say(talk, "tell me")
+    reply = asked(talk).reply
+    talk.take(fact.ReplyStarted(talk.at, reply))
+    talk.take(fact.ReplyInterrupted(talk.at, reply, "", 0.0))
+    say(talk, "wait")
+    assert [role for role, _ in messages(talk)] == ["assistant", "user", "user"]
+
+
+def test_case_22_noise_lets_the_rest_of_the_time_run_and_not_for_ever() -> None:
+    talk = Talk(RACE)
+    talk.hear()
+    talk.wait(5)
+    talk.take(fact.SpeechStarted(talk.at))
+    talk.wait(3)
+    say(talk, "")
+    assert talk.notes("failure") == []
+    talk.wait(0.9)
+    assert talk.notes("failure") == []
+    talk.wait(0.2)
+    assert talk.notes("failure") == [{"event": "noinput", "count": 1}]
+    talk.hear()
+    talk.take(fact.SpeechStarted(talk.at))
+    talk.wait(17.9)
+    assert len(talk.notes("failure")) == 1
+    talk.wait(0.2)
+    assert len(talk.notes("failure")) == 2, (
+        "the line can not be held by noise: after three times the time it is silence"
+    )
+
+
+def test_assertion_23_the_onset_of_speech_stops_the_time_of_silence() -> None:
+    talk = Talk(RACE)
+    talk.hear()
+    talk.wait(5.9)
+    talk.take(fact.SpeechStarted(talk.at))
+    talk.wait(5)
+    assert talk.notes("failure") == []
