@@ -92,6 +92,18 @@ def test_case_13_words_that_were_final_before_the_key_win_and_the_key_is_the_nex
     assert talk.vars["number"] == "42"
 
 
+def test_case_13_words_leave_the_digits_of_a_node_that_takes_keys_alone() -> None:
+    talk = Talk(RACE.replace("length: 2", "length: 2, by: [keys]"))
+    talk.hear()
+    talk.press("1")
+    talk.hear()
+    talk.press("4")
+    talk.at += 1
+    say(talk, "somebody speaks in the room")
+    talk.press("2")
+    assert talk.vars["number"] == "42"
+
+
 def test_case_20_what_is_said_before_the_answer_begins_belongs_to_the_same_turn() -> None:
     talk = Talk(CHAT)
     talk.hear()
