@@ -160,6 +160,18 @@ def test_case_22_noise_lets_the_rest_of_the_time_run_and_not_for_ever() -> None:
     )
 
 
+def test_case_23_a_key_that_means_nothing_does_not_count_silence_while_a_tool_runs() -> None:
+    talk = Talk(CHAT)
+    talk.hear()
+    say(talk, "look it up")
+    reply = asked(talk).reply
+    talk.take(fact.ReplyActed(talk.at, reply, "tool", "slow", "w1", {}))
+    talk.take(fact.ReplyFinished(talk.at, reply, "", 0.0))
+    talk.press("7")
+    talk.wait(30)
+    assert talk.notes("failure") == []
+
+
 def test_assertion_23_the_onset_of_speech_stops_the_time_of_silence() -> None:
     talk = Talk(RACE)
     talk.hear()
