@@ -92,6 +92,19 @@ def test_case_13_words_that_were_final_before_the_key_win_and_the_key_is_the_nex
     assert talk.vars["number"] == "42"
 
 
+def test_case_13_words_that_began_before_the_first_digit_do_not_take_the_digits_away() -> None:
+    talk = Talk(RACE)
+    talk.hear()
+    talk.press("1")
+    talk.hear()
+    talk.take(fact.SpeechStarted(talk.at))
+    talk.press("4")
+    say_from(talk, "well let me see", talk.at - 1)
+    talk.press("2")
+    assert talk.vars["number"] == "42"
+    assert talk.notes("failure") == []
+
+
 def test_case_13_words_leave_the_digits_of_a_node_that_takes_keys_alone() -> None:
     talk = Talk(RACE.replace("length: 2", "length: 2, by: [keys]"))
     talk.hear()
