@@ -302,7 +302,7 @@ class Interpreter(Dialogue):
         if name in self._type.waits_for(self.node.spec):
             state.result = data
             self._type.handle(EventCame(name), self)
-        elif self._handler(f"event.{name}", 1).handler:
+        elif self._handler(f"event.{name}").handler:
             state.result = data
             self._raise(f"event.{name}")
         else:
@@ -310,7 +310,7 @@ class Interpreter(Dialogue):
 
     def _machine(self) -> None:
         """An answering machine: its handler speaks after the beep, without one the call ends without a word."""
-        if self._handler("machine", 1).handler is None:
+        if self._handler("machine").handler is None:
             self._hang_up("flow.hangup")
         else:
             self._raise("machine")

@@ -20,7 +20,7 @@ def test_every_conversation_goes_as_it_is_written(path: Path) -> None:
     assert ran.exit_code == 0, ran.output
 
 
-@pytest.mark.parametrize("folder", ["cases"])
+@pytest.mark.parametrize("folder", ["cases", "assertions"])
 def test_every_flow_is_without_a_finding(folder: str) -> None:
     checked = CliRunner().invoke(main, ["check", str(HERE / folder)])
     assert checked.exit_code == 0, checked.output
