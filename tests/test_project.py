@@ -27,6 +27,7 @@ PAGES = (
     "flowengine/README.md",
     "flows/README.md",
     "schemas/README.md",
+    "tests/semantics/README.md",
 )
 BINARY = {".wav", ".png", ".gz", ".db"}
 

@@ -150,13 +150,15 @@ help:
         elif isinstance(event, ToolFailed):
             self._tool_answered(event.run, {"error": event.error}, ctx)
         elif isinstance(event, TimerDue) and event.name == "interdigit":
-            self._turn(f"[keys: {local.pop('entry', '')}]", ctx)
+            self._settle(local.pop("entry", ""), ctx)
         elif isinstance(event, TimerDue) and event.name == "noinput":
             ctx.fail("noinput")
 
     def _said(self, text: str, ctx: Context) -> None:
         """Take the exit or the command that is the whole of what was said, else it is a turn of the conversation."""
         default = ctx.flow.defaults.lang
+        entry = ctx.local.pop("entry", "")
+        ctx.stop_timer("interdigit")
         way = whole(text, self._exits(ctx), ctx.lang, default)
         command = whole(text, ctx.awake(), ctx.lang, default) if way is None else None
         if way is not None:
@@ -165,7 +167,8 @@ help:
         elif command is not None:
             ctx.command(command)
         else:
-            self._turn(text, ctx)
+            # Keys that are text and the words after them are one turn (case 14).
+            self._turn(f"[keys: {entry}] {text}" if entry and ctx.node.spec.keys == "text" else text, ctx)
 
     def _turn(self, text: str, ctx: Context) -> None:
         """One turn of the caller: what was said before an answer had begun belongs to the same one (case 20)."""
@@ -336,30 +339,37 @@ help:
         """Take an exit or a command by its keys, gather a turn of keys, or do nothing, as `keys` says."""
         spec: ChatSpec = ctx.node.spec
         entry = ctx.local.get("entry", "") + key
+        ctx.stop_timer("interdigit")
         if spec.keys == "text":
             ctx.local["entry"] = entry.removesuffix("#")
-            ctx.stop_timer("interdigit")
             if key == "#":
-                self._turn(f"[keys: {ctx.local.pop('entry')}]", ctx)
+                self._settle(ctx.local.pop("entry"), ctx)
             else:
                 ctx.start_timer("interdigit", ctx.node.timeouts.interdigit)
             return
-        choices = self._choices(ctx)
-        found = keypad.match(entry, choices) if spec.keys == "exit" else keypad.Match.NONE
-        if found is keypad.Match.NONE:
+        found = keypad.match(entry, self._choices(ctx)) if spec.keys == "exit" else keypad.Match.NONE
+        if found in (keypad.Match.PREFIX, keypad.Match.OPEN):
+            ctx.local["entry"] = entry
+            ctx.start_timer("interdigit", ctx.node.timeouts.interdigit)
+        else:
             ctx.local["entry"] = ""
+            self._settle(entry, ctx)
+
+    def _settle(self, entry: str, ctx: Context) -> None:
+        """Take the keys that were pressed: they are a turn, an exit, a command, or nothing."""
+        spec: ChatSpec = ctx.node.spec
+        chosen = self._choices(ctx).get(entry) if spec.keys == "exit" else None
+        if spec.keys == "text":
+            self._turn(f"[keys: {entry}]", ctx)
+        elif chosen is None:
             ctx.note("ignored", why="this node does not take it")
             ctx.await_input()
-        elif found is keypad.Match.COMPLETE:
-            ctx.local["entry"] = ""
-            chosen = choices[entry]
+        else:
             ctx.remember(role="user", text=f"[keys: {entry}]")
             if isinstance(chosen, Exit):
                 self._leave(chosen, {}, ctx)
             else:
                 ctx.command(chosen)
-        else:
-            ctx.local["entry"] = entry
 
 
 NODE = Chat()

@@ -240,17 +240,20 @@ ask:
 
     def _said(self, text: str, ctx: Context) -> None:
         spec: CollectSpec = ctx.node.spec
-        ctx.local["entry"] = ""
-        ctx.stop_timer("interdigit")
         if ctx.local.get("confirming"):
             self._confirm_by_words(text, ctx)
             return
         command = whole(text, ctx.awake(), ctx.lang, ctx.flow.defaults.lang)
+        if command is None and "speech" not in spec.by:
+            # Words that it does not take leave the digits of the entry and their time as they are.
+            ctx.note("ignored", why="this node takes keys alone")
+            if not ctx.local.get("entry"):
+                ctx.await_input()
+            return
+        ctx.local["entry"] = ""
+        ctx.stop_timer("interdigit")
         if command is not None:
             ctx.command(command)
-        elif "speech" not in spec.by:
-            ctx.note("ignored", why="this node takes keys alone")
-            ctx.await_input()
         elif spec.optional and skips(text, ctx.lang):
             ctx.done("skipped")
         elif spec.choosing:

@@ -135,6 +135,11 @@ agent:
         spec: TransferSpec = ctx.node.spec
         scope = ctx.scope()
         number = spec.to[index].text(scope).strip()
+        if not number:
+            # Nothing to dial is a mistake of the flow or of its data, not an outcome of a call.
+            ctx.note("error", event="error.transfer", reason="the number is empty")
+            ctx.raise_event("error.transfer")
+            return
         caller_id = spec.caller_id.text(scope).strip() if spec.caller_id else None
         ctx.local["tried"] = index + 1
         ctx.transfer(number, spec.mode, spec.ring, caller_id, spec.max)

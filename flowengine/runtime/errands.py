@@ -153,6 +153,11 @@ class Errands(Journey):
         if recording := local.pop("recording", ""):
             self._effects.append(wish.StopRecording(recording))
 
+    def await_input(self) -> None:
+        """Count silence, unless a tool is still to answer: then we owe the caller something (case 23)."""
+        if not self.errands:
+            super().await_input()
+
     # --- recordings and tones
 
     def record(self, most: float, silence: float, *, beep: bool) -> None:

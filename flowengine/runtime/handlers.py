@@ -48,14 +48,14 @@ class Found(NamedTuple):
         return self._replace(depth=depth)
 
 
-def find(places: Iterable[Mapping[str, Catch]], event: str, count: int) -> Found:
+def find(places: Iterable[Mapping[str, Catch]], event: str, counts: Mapping[str, int]) -> Found:
     """Find an event's handler, from the innermost place outwards, at each place the most specific name first.
 
-    ``count`` says how often the event has happened.
+    ``counts`` says how often what a name stands for has happened; what is not counted happens for the first time.
     """
     for place, catches in enumerate(places):
         for name in chain(event):
             if name in catches:
-                handlers = catches[name].handlers
+                handlers, count = catches[name].handlers, counts.get(name, 1)
                 return Found(handlers[min(count, len(handlers)) - 1], count <= len(handlers), place)
     return Found()

@@ -260,9 +260,13 @@ class Interpreter(Dialogue):
             state.silence = due - state.at
             self.stop_timer("noinput")
 
-    def _utterance(self, text: str) -> None:
+    def _utterance(self, text: str, began: float) -> None:
         """The caller has said something, or it was a noise."""
         state = self.state
+        if "interdigit" in state.timers and began < state.timers["interdigit"] - self.node.timeouts.interdigit:
+            # A key that was pressed while the caller spoke wins the turn (case 13).
+            self.note("ignored", why="a key was pressed meanwhile")
+            return
         left, state.silence = state.silence, None
         cut, state.cut = state.cut, False
         if state.phase != TALKING:
@@ -302,7 +306,7 @@ class Interpreter(Dialogue):
         if name in self._type.waits_for(self.node.spec):
             state.result = data
             self._type.handle(EventCame(name), self)
-        elif self._handler(f"event.{name}", 1).handler:
+        elif self._handler(f"event.{name}").handler:
             state.result = data
             self._raise(f"event.{name}")
         else:
@@ -310,7 +314,7 @@ class Interpreter(Dialogue):
 
     def _machine(self) -> None:
         """An answering machine: its handler speaks after the beep, without one the call ends without a word."""
-        if self._handler("machine", 1).handler is None:
+        if self._handler("machine").handler is None:
             self._hang_up("flow.hangup")
         else:
             self._raise("machine")
@@ -348,7 +352,7 @@ class Interpreter(Dialogue):
 _TAKEN: Mapping[type[Any], Callable[[Interpreter, Any], None]] = {
     fact.DigitPressed: lambda it, event: it._digit(event.digit),
     fact.SpeechStarted: lambda it, event: it._speech_started(),
-    fact.UtteranceEnded: lambda it, event: it._utterance(event.text),
+    fact.UtteranceEnded: lambda it, event: it._utterance(event.text, event.began),
     fact.ToolFinished: lambda it, event: it._tool_finished(event.run, event.result, event.error),
     fact.RecordingFinished: lambda it, event: it._recorded(event),
     fact.KeysSent: lambda it, event: it._sent(),

@@ -13,7 +13,7 @@ from flowengine.flow.model import Command, Handler, ToolRun
 from flowengine.flow.values import UnfitValueError, fit
 from flowengine.runtime import effects as wish
 from flowengine.runtime import keys as keypad
-from flowengine.runtime.handlers import END_REASONS, ENDING, FAILURES, Found, find
+from flowengine.runtime.handlers import END_REASONS, ENDING, FAILURES, Found, chain, find
 from flowengine.runtime.prompts import sentence
 from flowengine.runtime.stage import Stage
 from flowengine.runtime.state import ENDED, TALKING, TRANSFERRING, Frame, Visit
@@ -27,14 +27,14 @@ MAX_DEPTH = 16
 class Journey(Stage):
     """Goes from node to node. A way on is put into ``_next`` and taken by the loop in ``handle``: nothing recurses."""
 
-    def _handler(self, event: str, count: int) -> Found:
+    def _handler(self, event: str, counts: Mapping[str, int] | None = None) -> Found:
         """Find an event's handler: in the node, in its flow, in the node that runs this flow, and so on outwards."""
         places = []
         for depth in range(self.state.depth, -1, -1):
             flow, visit = self._programs[depth].flow, self.state.frames[depth].visit
             node = flow.nodes.get(visit.node)
             places += [node.catch if node else {}, flow.catch]
-        found = find(places, event, count)
+        found = find(places, event, counts or {})
         return found if found.handler is None else found.at(self.state.depth - found.place // 2)
 
     def done(self, outcome: str) -> None:
@@ -219,7 +219,7 @@ class Journey(Stage):
         if state.failures > self.flow.defaults.limits.failures:
             self._raise("toomany")
             return
-        found = self._handler(event, visit.counts[event])
+        found = self._handler(event, visit.counts)
         if visit.failures >= node.tries and not (found.handler and found.exact and found.handler.target):
             if not self._type.gives_up(self._context):
                 self._raise("toomany")
@@ -239,10 +239,12 @@ class Journey(Stage):
             return
         visit = state.visit
         visit.event = event
-        visit.counts[event] = visit.counts.get(event, 0) + 1
+        for name in chain(event):
+            # `error.http.404` is an `error.tool` and an `error`, too: a handler counts what it serves.
+            visit.counts[name] = visit.counts.get(name, 0) + 1
         self.note("event", name=event)
         self.flush_keys(event)
-        self._answer(event, self._handler(event, visit.counts[event]))
+        self._answer(event, self._handler(event, visit.counts))
 
     def _answer(self, event: str, found: Found) -> None:
         """Run a handler (or the engine's default): say, set, add, run a tool, then go or ask again."""
@@ -338,7 +340,7 @@ class Journey(Stage):
         state.timers.clear()
         state.keys.clear()
         for event in ("hangup", "ended") if hung_up else ("ended",):
-            found = self._handler(event, 1) if state.visit.node else None
+            found = self._handler(event) if state.visit.node else None
             if found and found.handler:
                 self._last_handler(event, found.handler, found.depth)
         state.phase = ENDED
