@@ -1,4 +1,4 @@
-"""Every conversation of the tests, traced, runs again in the same way, and is a test that passes."""
+"""Every conversation of the tests, traced, runs again in the same way, and is a test; most of these pass at once."""
 
 from __future__ import annotations
 
@@ -23,12 +23,14 @@ from flowengine.testing.player import EveryName, Player
 from flowengine.testing.reading import load_tests
 
 ROOT = Path(__file__).parents[2]
+WHERE = ("flows", "tests/flow/flows", "tests/nodes/flows", "tests/semantics/*")
 SHELF = _flows.Shelf()
 PROGRAMS: dict[str, Program] = {}
 
 
 def conversations() -> Iterator[Any]:
-    for path in sorted([*ROOT.glob("flows/*.test.yaml"), *ROOT.glob("tests/nodes/flows/*.test.yaml")]):
+    found = (path for pattern in WHERE for path in ROOT.glob(f"{pattern}/*.test.yaml"))
+    for path in sorted(found):
         beside = SHELF.beside(path)
         suite = load_tests(str(path), path.read_bytes(), beside).suite
         assert suite is not None
@@ -84,7 +86,8 @@ def test_every_conversation_runs_again_and_is_a_test(file: str, case: Case) -> N
     loaded = load_tests("again.test.yaml", text.encode(), SHELF.beside(Path(file).with_suffix(".test.yaml")))
     assert [d.message for d in loaded.diagnostics if d.severity is Severity.ERROR] == []
     assert loaded.suite is not None
-    if not hidden:
+    # The cases are about moments that a test made of a trace does not keep: it acts at half of a prompt.
+    if not hidden and "semantics" not in file:
         assert failure(program, loaded.suite.tests[0]) == "", text
 
 
