@@ -12,7 +12,7 @@ import json
 import socket
 import ssl
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -36,12 +36,18 @@ OURS = frozenset({"host", "content-length", "transfer-encoding", "connection", "
 # What the caller's line measures and money are is a number; a date is ISO 8601.
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
+Resolve = Callable[[str, int], Awaitable[list[str]]]
+
 
 class HttpTools:
     """Implements the port ``ToolRunner`` for `http`."""
 
-    def __init__(self, hosts: Hosts, trust: ssl.SSLContext | None = None) -> None:
-        """``trust`` says which certificates are believed; by default those of the package certifi."""
+    def __init__(self, hosts: Hosts, trust: ssl.SSLContext | None = None, resolve: Resolve | None = None) -> None:
+        """``trust`` says which certificates are believed (by default those of the package certifi).
+
+        ``resolve`` gives the addresses of a host and port; by default the system's resolver.
+        """
+        self._resolve = resolve or _addresses
         self._hosts = hosts
         self._trust = trust
         self._pool: httpcore.AsyncConnectionPool | None = None
@@ -63,7 +69,7 @@ class HttpTools:
                 max_connections=CONNECTIONS,
                 max_keepalive_connections=IDLE_CONNECTIONS,
                 keepalive_expiry=IDLE,
-                network_backend=_Guarded(self._hosts),
+                network_backend=_Guarded(self._hosts, self._resolve),
             )
         return self._pool
 
@@ -132,8 +138,9 @@ class HttpTools:
 class _Guarded(httpcore.AsyncNetworkBackend):
     """Resolves by itself, and connects to nothing but an address that it has judged."""
 
-    def __init__(self, hosts: Hosts) -> None:
+    def __init__(self, hosts: Hosts, resolve: Resolve) -> None:
         self._hosts = hosts
+        self._resolve = resolve
         self._inner = httpcore.AnyIOBackend()
 
     async def connect_tcp(
@@ -146,7 +153,7 @@ class _Guarded(httpcore.AsyncNetworkBackend):
     ) -> httpcore.AsyncNetworkStream:
         """Connect to the first address of the host that may be reached, and can be."""
         failure: Exception = ToolError("error", f"{host} has only private addresses, which tools.hosts does not name")
-        for address in await _resolved(host, port, timeout):
+        for address in await self._resolved(host, port, timeout):
             if not self._hosts.connects(host, address, port):
                 continue
             try:
@@ -154,6 +161,15 @@ class _Guarded(httpcore.AsyncNetworkBackend):
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = error
         raise failure
+
+    async def _resolved(self, host: str, port: int, timeout: float | None) -> list[str]:
+        try:
+            async with asyncio.timeout(timeout):
+                return await self._resolve(host, port)
+        except TimeoutError:
+            raise httpcore.ConnectTimeout("the name was not resolved in time") from None
+        except (OSError, UnicodeError):
+            raise ToolError("error", f"{host} can not be resolved") from None
 
     async def connect_unix_socket(
         self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
@@ -166,15 +182,8 @@ class _Guarded(httpcore.AsyncNetworkBackend):
         await asyncio.sleep(seconds)
 
 
-async def _resolved(host: str, port: int, timeout: float | None) -> list[str]:
-    loop = asyncio.get_running_loop()
-    try:
-        async with asyncio.timeout(timeout):
-            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except TimeoutError:
-        raise httpcore.ConnectTimeout("the name was not resolved in time") from None
-    except (OSError, UnicodeError):
-        raise ToolError("error", f"{host} can not be resolved") from None
+async def _addresses(host: str, port: int) -> list[str]:
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 

@@ -58,8 +58,10 @@ class Server(Protocol):
 class McpTools:
     """Implements the port ``ToolRunner`` for `mcp`."""
 
-    def __init__(self, servers: Mapping[str, Server]) -> None:
-        self._sessions = {name: _Session(name, server) for name, server in servers.items()}
+    def __init__(
+        self, servers: Mapping[str, Server], *, connect_within: float = CONNECT_WITHIN, again_after: float = AGAIN_AFTER
+    ) -> None:
+        self._sessions = {name: _Session(name, server, connect_within, again_after) for name, server in servers.items()}
         # The package logs messages of servers as they came, when it can not read them.
         logging.getLogger("mcp").setLevel(logging.CRITICAL)
 
@@ -98,9 +100,11 @@ class McpTools:
 class _Session:
     """One server's session and the task that holds it."""
 
-    def __init__(self, name: str, server: Server) -> None:
+    def __init__(self, name: str, server: Server, connect_within: float, again_after: float) -> None:
         self._name = name
         self._server = server
+        self._connect_within = connect_within
+        self._again_after = again_after
         self._holder: asyncio.Task[None] | None = None
         self._ready: asyncio.Future[mcp.Client] | None = None
         self._client: mcp.Client | None = None
@@ -119,7 +123,7 @@ class _Session:
         if ready is not None and not self._over.is_set():
             return ready
         loop = asyncio.get_running_loop()
-        if loop.time() - self._began < AGAIN_AFTER:
+        if loop.time() - self._began < self._again_after:
             raise ToolError("error", f"the session with {self._name} has only just ended")
         await self.aclose()
         if self._ready is not None and self._ready is not ready and not self._over.is_set():
@@ -147,7 +151,7 @@ class _Session:
 
     async def _hold(self, ready: asyncio.Future[mcp.Client], over: asyncio.Event) -> None:
         try:
-            async with AsyncExitStack() as stack, asyncio.timeout(CONNECT_WITHIN) as bound:
+            async with AsyncExitStack() as stack, asyncio.timeout(self._connect_within) as bound:
                 client = await stack.enter_async_context(mcp.Client(self._transport(over)))
                 bound.reschedule(None)
                 log.info("the session with the MCP server %s has begun", self._name)

@@ -22,6 +22,7 @@ from flowengine.server.library import FlowFolder
 from flowengine.server.run import Application, Ports
 from flowengine.settings import CarrierSettings, FlowSettings, ServerSettings, Settings
 from flowengine.store.memory import MemoryStore
+from flowengine.testing.virtual_time import let_pass
 from tests.simulated.plan import FILES, Faults
 
 TOKEN = "the-account-token"
@@ -72,9 +73,9 @@ class Store:
         now = asyncio.get_running_loop().time()
         self._faults.awaited()
         if self._faults.on("store slow", now):
-            await asyncio.sleep(self._chance.choice([0.01, 0.3, 3.0]))
+            await let_pass(self._chance.choice([0.01, 0.3, 3.0]))
         else:
-            await asyncio.sleep(self._chance.choice([0.0, 0.0, 0.002]))
+            await let_pass(self._chance.choice([0.0, 0.0, 0.002]))
         fails = self._faults.on("store fails", now) and self._chance.random() < 0.7
         if fails and self._chance.random() < 0.5:
             raise RemoteError("the store fails")
@@ -146,17 +147,17 @@ class Voice:
     async def speak(self, request: SpeechRequest) -> AsyncGenerator[bytes, None]:
         self._faults.awaited()
         now = asyncio.get_running_loop().time()
-        await asyncio.sleep(self._chance.choice([0.0, 0.02, 0.1]))
+        await let_pass(self._chance.choice([0.0, 0.02, 0.1]))
         audio = numbered(request.text)
         if self._faults.on("voice fails", now):
             if self._chance.random() < 0.5:
                 yield audio[: len(audio) // 2 // FRAME * FRAME]
             raise ProviderError(self.name, "unavailable", retryable=True)
         if self._faults.on("voice hangs", now):
-            await asyncio.sleep(60.0)
+            await let_pass(60.0)
         for start in range(0, len(audio), 40 * FRAME):
             yield audio[start : start + 40 * FRAME]
-            await asyncio.sleep(self._chance.choice([0.0, 0.0, 0.05]))
+            await let_pass(self._chance.choice([0.0, 0.0, 0.05]))
 
 
 @cache
@@ -222,7 +223,7 @@ class Machine:
             try:
                 return await self._start()
             except (ProviderError, RemoteError):
-                await asyncio.sleep(1.0)
+                await let_pass(1.0)
 
     async def _start(self) -> None:
         process = Process()

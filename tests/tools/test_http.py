@@ -101,12 +101,13 @@ def ask(
     hosts: Sequence[str] = ("127.0.0.1",),
     base: str = "http://127.0.0.1:{port}",
     within: float = 10.0,
+    resolve: Names | None = None,
     **sent: Any,
 ) -> tuple[list[Any], Site]:
     """Ask a site for each path with one client; give the answers, an error as its word."""
 
     async def go() -> tuple[list[Any], Site]:
-        tools = HttpTools(Hosts(hosts))
+        tools = HttpTools(Hosts(hosts), resolve=resolve)
         found: list[Any] = []
         async with site(respond) as one:
             await tools.start()
@@ -358,32 +359,31 @@ def test_an_address_that_is_not_allowed_is_not_asked(url: str, told: str) -> Non
     assert (found, one.asked) == ([told], [])
 
 
-def resolving(monkeypatch: pytest.MonkeyPatch, *answers: str) -> list[str]:
-    """Let every name resolve to these addresses, the next one each time; give what was asked for."""
-    asked: list[str] = []
+class Names:
+    """A resolver to which every name has these addresses, the next one each time; ``asked`` is what for."""
 
-    async def getaddrinfo(self: Any, host: str, port: int, **options: Any) -> Any:
-        asked.append(host)
-        address = answers[min(len(asked), len(answers)) - 1]
-        return [(2, 1, 6, "", (address, port))]
+    def __init__(self, *answers: str) -> None:
+        self.asked: list[str] = []
+        self._answers = answers
 
-    monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", getaddrinfo)
-    return asked
+    async def __call__(self, host: str, port: int) -> list[str]:
+        self.asked.append(host)
+        return [self._answers[min(len(self.asked), len(self._answers)) - 1]]
 
 
-def test_an_allowed_name_that_resolves_to_this_machine_is_not_reached(monkeypatch: pytest.MonkeyPatch) -> None:
-    resolving(monkeypatch, "127.0.0.1")
-    found, one = ask(answer(), hosts=["api.example.com"], base="http://api.example.com:{port}")
+def test_an_allowed_name_that_resolves_to_this_machine_is_not_reached() -> None:
+    names = Names("127.0.0.1")
+    found, one = ask(answer(), hosts=["api.example.com"], base="http://api.example.com:{port}", resolve=names)
     assert found == ["error (api.example.com has only private addresses, which tools.hosts does not name)"]
     assert one.asked == []
 
 
-def test_the_address_that_was_judged_is_the_one_that_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_address_that_was_judged_is_the_one_that_is_reached() -> None:
     """DNS rebinding: the second answer is never asked for."""
-    asked = resolving(monkeypatch, "127.0.0.1", "169.254.169.254")
-    found, one = ask(answer(b"1"), hosts=["api.example.com", "127.0.0.1"], base="http://api.example.com:{port}")
+    names, hosts = Names("127.0.0.1", "169.254.169.254"), ["api.example.com", "127.0.0.1"]
+    found, one = ask(answer(b"1"), hosts=hosts, base="http://api.example.com:{port}", resolve=names)
     assert found == [1]
-    assert asked == ["api.example.com"]
+    assert names.asked == ["api.example.com"]
     assert one.asked[0].headers["host"] == f"api.example.com:{one.port}"
 
 
@@ -431,16 +431,13 @@ def certified(name: str) -> tuple[ssl.SSLContext, ssl.SSLContext]:
 
 
 @pytest.mark.parametrize(("name", "answers"), [("api.example.com", True), ("other.example.com", False)])
-def test_tls_goes_by_the_name_though_the_address_is_ours(
-    monkeypatch: pytest.MonkeyPatch, name: str, answers: bool
-) -> None:
-    resolving(monkeypatch, "127.0.0.1")
+def test_tls_goes_by_the_name_though_the_address_is_ours(name: str, answers: bool) -> None:
     named: list[str | None] = []
 
     async def go() -> Any:
         server, client = certified(name)
         server.sni_callback = lambda _, asked, __: named.append(asked)
-        tools = HttpTools(Hosts(["api.example.com", "127.0.0.1"]), client)
+        tools = HttpTools(Hosts(["api.example.com", "127.0.0.1"]), client, Names("127.0.0.1"))
         async with site(answer(b"1"), tls=server) as one:
             try:
                 return await tools.run(request(f"https://api.example.com:{one.port}/"))

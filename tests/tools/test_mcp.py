@@ -63,9 +63,9 @@ async def as_command() -> AsyncIterator[McpServer]:
     yield COMMAND
 
 
-def with_tools(work: Callable[[McpTools], Awaitable[Any]], server: McpServer = COMMAND) -> Any:
+def with_tools(work: Callable[[McpTools], Awaitable[Any]], server: McpServer = COMMAND, **bounds: float) -> Any:
     async def go() -> Any:
-        tools = McpTools({"shop": server})
+        tools = McpTools({"shop": server}, **bounds)
         await tools.start()
         try:
             return await work(tools)
@@ -143,23 +143,15 @@ def test_a_run_is_cut_off_and_the_session_goes_on() -> None:
     assert before == after
 
 
-@pytest.fixture
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a session begin again without the pause that keeps it from going in a circle."""
-    monkeypatch.setattr(mcp, "AGAIN_AFTER", 0.0)
-
-
-@pytest.mark.usefixtures("at_once")
 def test_a_command_that_dies_in_a_call_is_started_again_for_the_next() -> None:
     async def work(tools: McpTools) -> list[Any]:
         return [await told(tools, "surroundings"), await told(tools, "dies"), await told(tools, "surroundings")]
 
-    before, died, after = with_tools(work)
+    before, died, after = with_tools(work, again_after=0.0)
     assert died == "error (the server answered with the error -32000)"
     assert before["pid"] != after["pid"]
 
 
-@pytest.mark.usefixtures("at_once")
 def test_a_command_that_dies_while_nobody_asks_it_fails_nobody() -> None:
     async def work(tools: McpTools) -> list[Any]:
         found = [await told(tools, "surroundings"), await told(tools, "dies_later")]
@@ -168,16 +160,15 @@ def test_a_command_that_dies_while_nobody_asks_it_fails_nobody() -> None:
             await over.wait()
         return [*found, await told(tools, "surroundings")]
 
-    before, soon, after = with_tools(work)
+    before, soon, after = with_tools(work, again_after=0.0)
     assert soon == {"result": "soon"}
     assert before["pid"] != after["pid"]
 
 
-@pytest.mark.usefixtures("at_once")
 def test_a_server_over_http_that_was_away_is_asked_again() -> None:
     async def go() -> list[Any]:
         async with over_http() as server:
-            tools = McpTools({"shop": server})
+            tools = McpTools({"shop": server}, again_after=0.0)
             found = [await told(tools, "add", a=1)]
         found.append(await told(tools, "add", a=1))
         async with over_http(int(server.url.split(":")[2].removesuffix("/mcp"))):
@@ -200,16 +191,14 @@ def test_a_server_over_http_that_was_away_is_asked_again() -> None:
     ],
 )
 def test_a_server_that_is_none_fails_the_run_and_is_not_started_in_a_circle(
-    server: McpServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    server: McpServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(mcp, "CONNECT_WITHIN", 2.0)
-    monkeypatch.setattr(mcp, "AGAIN_AFTER", 60.0)
     caplog.set_level(logging.INFO, "flowengine")
 
     async def work(tools: McpTools) -> list[Any]:
         return [await told(tools, "add", a=1) for _ in range(2)]
 
-    assert with_tools(work, server) == [
+    assert with_tools(work, server, connect_within=2.0, again_after=60.0) == [
         "error (there is no session with shop)",
         "error (the session with shop has only just ended)",
     ]
