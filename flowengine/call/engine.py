@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("flowengine.call")
 
+MAX_TOOL_RUNS = 500  # at once in a process; one more fails at once
+
 
 class Engine:
     """One per process. Its tasks outlive single calls and end with ``aclose``."""
@@ -49,6 +51,7 @@ class Engine:
         self.counts: Counter[str] = Counter()
         self.tools = dict(tools or {})  # who runs tools, by their kind
         self.tool_runs: set[asyncio.Task[None]] = set()  # of all calls, those that are over included
+        self.max_tool_runs = MAX_TOOL_RUNS
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def start(self) -> None:

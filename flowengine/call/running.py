@@ -21,7 +21,6 @@ log = logging.getLogger("flowengine.call")
 
 LEFT_BEHIND = 10.0  # seconds that a run has after its call
 GRACE = 1.0  # seconds after its time: during a call the interpreter counts it, and cuts the run off
-MAX_RUNS = 500  # at once in a process; one more fails at once
 
 Told = Callable[[str, Any, str], None]
 
@@ -39,9 +38,10 @@ class Running:
     def run(self, wanted: RunTool, *, last: bool = False) -> None:
         """Begin a run; ``last`` says that it is of a handler of the call's end, which nobody cuts off."""
         self.cancel(wanted.run)
-        if len(self._engine.tool_runs) >= MAX_RUNS:
+        if len(self._engine.tool_runs) >= self._engine.max_tool_runs:
             self._engine.counts["tool.refused"] += 1
-            log.error("the tool %s of call %s was not run: %d are running", wanted.tool, self._call, MAX_RUNS)
+            running = len(self._engine.tool_runs)
+            log.error("the tool %s of call %s was not run: %d are running", wanted.tool, self._call, running)
             self._told(wanted.run, None, "error")
             return
         task = self._engine.spawn(self._carry_out(wanted), f"tool {wanted.tool} of {self._call}")

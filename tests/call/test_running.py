@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from flowengine.call import running
 from flowengine.call.ports import ToolRequest
 from flowengine.call.running import LEFT_BEHIND
 from flowengine.errors import ToolError
@@ -93,12 +92,18 @@ def answers(*values: Any) -> Callable[[], Awaitable[Any]]:
     return run
 
 
-def call(world: Any, shop: Shop, name: str, *steps: Any, rest: float = 0.0, carrier: Any = "twilio") -> Any:
-    """Call the flow with one tool in its node; give the outcome and the counts after ``rest`` more seconds."""
+def call(
+    world: Any, shop: Shop, name: str, *steps: Any, rest: float = 0.0, carrier: Any = "twilio", most: int = 500
+) -> Any:
+    """Call the flow with one tool in its node; give the outcome and the counts after ``rest`` more seconds.
+
+    ``most`` is how many runs a process has at once.
+    """
     world.flow(FLOW.replace("NAME", name))
 
     async def go() -> tuple[Any, dict[str, int]]:
         application = await started(world, shop)
+        application.engine.max_tool_runs = most
         outcome = await world.call(application, *(steps or (ExpectEnd(60),)), carrier=carrier)
         await let_pass(rest)
         counts = dict(application.engine.counts)
@@ -249,10 +254,9 @@ def test_a_kind_that_nobody_runs_fails(world: Any) -> None:
     assert virtual_time.run(go()).prompts()[0] == "It failed."
 
 
-def test_one_run_too_many_fails_at_once(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(running, "MAX_RUNS", 0)
+def test_one_run_too_many_fails_at_once(world: Any) -> None:
     shop = Shop()
-    outcome, counts = call(world, shop, "book")
+    outcome, counts = call(world, shop, "book", most=0)
     assert outcome.prompts()[0] == "It failed."
     assert shop.names == []
     assert counts["tool.refused"] == 3
