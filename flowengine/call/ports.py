@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Collection, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 ANSWER = (
     256 * 1024
@@ -45,6 +46,103 @@ class Synthesizer(Protocol):
 
         Closing the generator early cancels the request and discards what was not yielded.
         """
+
+
+class VoiceDetector(Protocol):
+    """Tells speech from other sound, for all calls of a process together. It keeps nothing of a call.
+
+    ``window`` is how many samples of µ-law at 8000 Hz it judges at a time; ``fresh`` is the state of a new stream.
+    """
+
+    window: int
+
+    async def start(self) -> None:
+        """Make ready; raises ``EnvironmentProblem`` when that is impossible. Bounded by its own deadline."""
+
+    def fresh(self) -> Any:
+        """Give the state of a stream of which nothing was heard yet."""
+
+    def detect(self, windows: Sequence[bytes], states: Sequence[Any]) -> tuple[list[float], list[Any]]:
+        """Give for each window of µ-law how probably it is speech (0 to 1), and the state for the next one.
+
+        Window and state of the same place belong to one stream; the streams do not influence each other.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a node waits for, so that a transcriber can favour it, or know nothing else.
+
+    ``lang`` is a BCP 47 tag. ``kind`` is `text`, `choice`, `nothing` or a type of values (`yesno`, `digits`, …);
+    ``phrases`` is what may be said to choose; ``least`` and ``most`` are the lengths that digits may have (0: any).
+    """
+
+    lang: str
+    kind: str = "text"
+    phrases: tuple[str, ...] = ()
+    least: int = 0
+    most: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One thing that a transcriber tells of a stream.
+
+    ``kind``: `started` (the caller began to speak), `interim` (the words since the last final ones, which may still
+    change), `final` (the next words, which will not), `likely_end` (perhaps a turn is over: its words), `resumed` (it
+    is not), `end` (it is: all its words, those of finals included; only of one that ``ends_turns``).
+    ``began`` and ``ended`` are seconds of the stream's audio, None where it does not say; ``confidence`` is 0 to 1.
+    """
+
+    kind: Literal["started", "interim", "final", "likely_end", "resumed", "end"]
+    text: str = ""
+    began: float | None = None
+    ended: float | None = None
+    confidence: float = 1.0
+
+
+class Transcription(Protocol):
+    """The words of one stream: an async context manager, and an async iterator over what is heard.
+
+    The iterator raises ``ProviderError`` when the transcriber is lost, and ends after ``__aexit__``, which is bounded.
+    """
+
+    def send(self, audio: bytes) -> None:
+        """Take the next µ-law audio at 8000 Hz; never waits: what does not fit drops the oldest, and is counted."""
+
+    def expect(self, expected: Expected) -> None:
+        """From now on the call waits for something else."""
+
+    def began(self) -> None:
+        """The engine's own detector hears speech, for up to 300 ms: one that takes whole utterances begins here."""
+
+    def finish(self) -> None:
+        """The speech has stopped for now: give the final words of what was sent, as soon as possible."""
+
+    def __aiter__(self) -> AsyncIterator[Heard]:
+        """Give what is heard, as it comes."""
+
+
+class Transcriber(Protocol):
+    """Turns speech into words. One object serves all calls of a process.
+
+    ``ends_turns``: it tells by itself when a turn is over (`end`); of others the engine decides by silence and words.
+    """
+
+    name: str
+    ends_turns: bool
+
+    async def start(self) -> None:
+        """Make ready to listen; raises ``ProviderError`` when that is impossible. Bounded by its own deadline."""
+
+    async def aclose(self) -> None:
+        """Release processes and sockets; safe to call twice. Bounded by its own deadline."""
+
+    def listen(self, call: str, expected: Expected) -> TranscriptionContext:
+        """Open the words of one stream of a call; entering it may raise ``ProviderError``."""
+
+
+TranscriptionContext = AbstractAsyncContextManager[Transcription]
 
 
 @dataclass(frozen=True, slots=True)
