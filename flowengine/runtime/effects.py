@@ -40,6 +40,7 @@ class Policy(Struct, frozen=True, tag=True):
 
     ``deaf`` is a key that does not until ``deaf_until`` (on the call's clock): an end key that comes a moment too late.
     With ``speech`` the caller's words do too, ``words`` at least, of which those in ``ignore`` do not count.
+    ``yesno``: yes or no is expected, so that "mhm" is an answer.
     """
 
     keys: str
@@ -49,6 +50,23 @@ class Policy(Struct, frozen=True, tag=True):
     speech: bool = False
     words: int = 0
     ignore: tuple[str, ...] = ()
+    yesno: bool = False
+
+
+class Listen(Struct, frozen=True, tag=True):
+    """From now on the caller is expected to say this; it holds until the next one.
+
+    ``kind`` is `text`, `choice`, `nothing` (keys alone) or a type of values; ``phrases`` is what may be said to choose,
+    ``least`` and ``most`` are the lengths of digits (0: any). ``speech_end`` and ``max_speech`` in seconds.
+    """
+
+    lang: str
+    kind: str
+    phrases: tuple[str, ...] = ()
+    least: int = 0
+    most: int = 0
+    speech_end: float = 0.7
+    max_speech: float = 20.0
 
 
 class PlayPrompt(Struct, frozen=True, tag=True):
@@ -174,7 +192,8 @@ class Note(Struct, frozen=True, tag=True):
 
 
 Effect = (
-    PlayPrompt
+    Listen
+    | PlayPrompt
     | StopPrompt
     | RunTool
     | CancelTool

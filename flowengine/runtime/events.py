@@ -65,11 +65,16 @@ class SpeechStarted(Struct, frozen=True, tag=True):
 
 
 class UtteranceEnded(Struct, frozen=True, tag=True):
-    """The final transcript of what the caller said; empty where there were no words. ``began`` is when it began."""
+    """The final transcript of what the caller said; empty where there were no words.
+
+    ``began`` and ``ended`` are when the voice did (``ended`` None: with ``at``); ``confidence`` is the transcriber's.
+    """
 
     at: float
     text: str
     began: float
+    ended: float | None = None
+    confidence: float = 1.0
 
 
 class ToolFinished(Struct, frozen=True, tag=True):

@@ -261,6 +261,15 @@ class Context(Protocol):
         """Explain something in the trace."""
 
 
+class Expects(Struct, frozen=True):
+    """What a node takes of a caller's words now: see ``effects.Listen``."""
+
+    kind: str
+    phrases: tuple[str, ...] = ()
+    least: int = 0
+    most: int = 0
+
+
 class RunningNode(NodeType, Protocol):
     """A node type with both halves.
 
@@ -273,6 +282,9 @@ class RunningNode(NodeType, Protocol):
 
     def own_words(self, event: str) -> str:
         """Name the engine's sentence that is said at an event in the place of its usual one; empty for the usual."""
+
+    def expects(self, ctx: Context) -> Expects | None:
+        """Say what the caller may say now; None where the node says nothing of it."""
 
     def waits_for(self, spec: Any) -> tuple[str, ...]:
         """Name the application's events that end this node."""
@@ -308,6 +320,10 @@ class RunningHalf:
     def own_words(self, event: str) -> str:
         """Say what the engine says of every node."""
         return ""
+
+    def expects(self, ctx: Context) -> Expects | None:
+        """Say nothing of it: what was expected before still is."""
+        return None
 
     def waits_for(self, spec: Any) -> tuple[str, ...]:
         """Wait for no event of an application."""

@@ -10,6 +10,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, cast
+from zlib import crc32
+
+from msgspec import json
 
 from flowengine.errors import Bug
 from flowengine.flow.model import Assignment, Flow, Node, Prompt
@@ -154,15 +157,41 @@ class Stage(ABC):
         keys = self._type.cutting_keys(self._context) if self.node.barge_in.keys else ""
         self._play(self._renderer().prompt(prompt), ["nothing"], keys)
 
+    def _expect(self) -> str:
+        """Tell the shell what the caller may say now, if that has changed; give its kind."""
+        expects = self._type.expects(self._context)
+        if expects is None:
+            return ""
+        timeouts = self.node.timeouts
+        listen = wish.Listen(
+            self.lang,
+            expects.kind,
+            expects.phrases,
+            expects.least,
+            expects.most,
+            timeouts.speech_end,
+            timeouts.max_speech,
+        )
+        checksum = crc32(json.encode(listen))
+        if checksum != self.state.listening:
+            self.state.listening = checksum
+            self._effects.append(listen)
+        return expects.kind
+
     def ask(self, question: Prompt | None, lead: Iterable[wish.Part] = ()) -> None:
         """Play a question and listen."""
+        # Words that the node does not take do not cut its question either.
+        kind = self._expect()
         parts = [*lead, *self._renderer().prompt(question)]
         keys = self._type.cutting_keys(self._context) if self.node.barge_in.keys else ""
-        self._play(parts, ["listen"], keys, speech=self.node.barge_in.speech)
+        self._play(
+            parts, ["listen"], keys, speech=kind != "nothing" and self.node.barge_in.speech, yesno=kind == "yesno"
+        )
 
     def listen(self) -> None:
         """Wait for input: what was kept comes first, else the no-input timer starts."""
         self._turn.take("listen")
+        self._expect()
         key = self.kept_key()
         if key is not None:
             self._type.handle(KeyTaken(key), self._context)
@@ -209,13 +238,15 @@ class Stage(ABC):
             self.stop_timer("noinput")
             self._type.handle(KeyTaken(key), self._context)
 
-    def _policy(self, keys: str, *, speech: bool) -> wish.Policy:
+    def _policy(self, keys: str, *, speech: bool, yesno: bool = False) -> wish.Policy:
         """Give what may cut the words of this node."""
         barge_in = self.node.barge_in
         deaf = self.state.swallow or ("", 0.0)
-        return wish.Policy(keys, barge_in.after, deaf[0], deaf[1], speech, barge_in.words, barge_in.ignore)
+        return wish.Policy(keys, barge_in.after, deaf[0], deaf[1], speech, barge_in.words, barge_in.ignore, yesno)
 
-    def _play(self, parts: list[wish.Part], then: list[Any], keys: str, *, speech: bool = False) -> None:
+    def _play(
+        self, parts: list[wish.Part], then: list[Any], keys: str, *, speech: bool = False, yesno: bool = False
+    ) -> None:
         state = self.state
         self._stop_prompt()
         state.then = then
@@ -224,10 +255,10 @@ class Stage(ABC):
             self._next = self._follow
             return
         prompt = self._id("p")
-        state.prompt, state.prompt_keys = prompt, keys
+        state.prompt, state.prompt_keys, state.prompt_speech = prompt, keys, speech
         self.stop_waiting()
         self._turn.take("play")
-        policy = self._policy(keys, speech=speech)
+        policy = self._policy(keys, speech=speech, yesno=yesno)
         self._effects.append(wish.PlayPrompt(prompt, self.node.name, tuple(parts), policy))
 
     def _id(self, kind: str) -> str:

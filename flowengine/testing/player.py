@@ -15,6 +15,7 @@ from flowengine.runtime import effects as wish
 from flowengine.runtime import events as fact
 from flowengine.runtime.interpreter import Interpreter
 from flowengine.runtime.program import Program
+from flowengine.runtime.understanding import counted
 from flowengine.testing.scripted import Scripted
 
 CHARACTER = 0.06
@@ -174,9 +175,8 @@ class Player:
             return
         prompt = self.playing
         if prompt is not None and prompt.policy.speech and self.at - prompt.begins >= prompt.policy.after:
-            words = [word.strip(".,!?").casefold() for word in text.split()]
-            ignored = {word.casefold() for word in prompt.policy.ignore}
-            if sum(word not in ignored for word in words) >= max(1, prompt.policy.words):
+            wanted = counted(text, prompt.policy, self.interpreter.lang)
+            if wanted >= max(1, prompt.policy.words):
                 self._interrupt(prompt)
         self._take(fact.UtteranceEnded(self.at, text, self.at))
 

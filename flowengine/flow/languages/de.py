@@ -250,6 +250,13 @@ LANGUAGE = Language(
         "bitte, ah, ahm, also, ich, mochte, will, wurde, hatte, gern, gerne, den, die, das, der, ein, eine, mal, "
         "so, okay, ok, nun, hm, zu, zum, zur"
     ),
+    backchannels=phrases("mhm, mm, mmm, hm, hmm, ah, ahm, aha, oh, ach, ach so, soso, eh, ehm"),
+    unfinished=phrases(
+        "ah, ahm, ehm, eh, hm, hmm, und, oder, aber, also, weil, wenn, dass, das, ob, zu, zum, zur, von, vom, fur, "
+        "mit, in, im, am, an, auf, bei, beim, uber, als, der, die, den, dem, des, ein, eine, einen, einem, einer, "
+        "mein, meine, meinen, meiner, ihr, ihre, ich, wir, es, ist, sind, war, mochte, will, wollte, wurde, brauche, "
+        "kann, konnte, hatte, nun, vielleicht, moment"
+    ),
     yes=phrases(
         "super, prima, aber ja, aber sicher, aber gerne, aber gern, aber naturlich, jaja, das ist es, ja, jawohl, "
         "genau, richtig, stimmt, korrekt, jo, jep, jupp, jap, ja ja, klar, na klar, sicher, gerne, gern, okay, "
