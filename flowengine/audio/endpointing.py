@@ -92,7 +92,7 @@ class Endpointing:
 
     def _clear(self) -> None:
         self.open = False
-        self._began = 0.0
+        self.began = 0.0
         self._quiet: float | None = None  # since when no voice is on
         self._finals: list[str] = []
         self._interim = ""
@@ -102,7 +102,7 @@ class Endpointing:
         self._confidence = 1.0
 
     @property
-    def text(self) -> str:
+    def said(self) -> str:
         """The words of the open utterance so far."""
         return " ".join(part for part in (*self._finals, self._interim) if part)
 
@@ -149,7 +149,9 @@ class Endpointing:
                 self._confidence = min(self._confidence, confidence)
         return [*found, *self.poll(now)]
 
-    def turn(self, text: str, now: float, began: float | None, ended: float | None) -> list[Found]:
+    def turn(
+        self, text: str, now: float, began: float | None, ended: float | None, confidence: float = 1.0
+    ) -> list[Found]:
         """The transcriber says that the turn is over, and what it was in all."""
         if not self.open and not text:
             return []
@@ -158,13 +160,14 @@ class Endpointing:
             # Turns that did not end the utterance stay in front; of this one nothing was final before.
             self._finals, self._interim = [*self._finals, text], ""
             self._over, self._asked, self._changed = True, None, now
+            self._confidence = min(self._confidence, confidence)
         return [*found, *self.poll(now)]
 
     def lost(self, now: float) -> list[Found]:
         """The transcriber is gone: what was understood is all there is."""
         self.transcribed = self._turns = False
         self._asked = None
-        return [self._end(now, "lost")] if self.open and self.text else self.poll(now)
+        return [self._end(now, "lost")] if self.open and self.said else self.poll(now)
 
     # --- time
 
@@ -172,8 +175,8 @@ class Endpointing:
         """Give the end of the utterance if it is due by now."""
         if not self.open:
             return []
-        text = self.text
-        if now - self._began >= self.rules.max_speech:
+        text = self.said
+        if now - self.began >= self.rules.max_speech:
             return [self._end(now, "long")]
         if not text:
             silent = self._silent(now)
@@ -201,7 +204,7 @@ class Endpointing:
             return []
         self._clear()
         self.open = True
-        self._began = began
+        self.began = began
         return [Began(began)]
 
     def _words(self, now: float, began: float | None, ended: float | None) -> list[Found]:
@@ -219,7 +222,7 @@ class Endpointing:
 
     def _end(self, now: float, why: str) -> Ended:
         ended = now if self._quiet is None else self._quiet
-        end = Ended(self.text, self._began, max(self._began, ended), why, self._confidence)
+        end = Ended(self.said, self.began, max(self.began, ended), why, self._confidence)
         self._last_end, self._closed_at = end.ended, now
         self._clear()
         return end

@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
+from flowengine.audio.level import FLOOR
+
 SPEECH = 0.5
 """The probability from which a window is speech; the detector's own threshold, tuned on nothing here."""
 
@@ -78,6 +80,7 @@ class Activity:
         self.since = 0.0
         self.last = 0.0
         self.voiced = 0.0  # seconds of voice in it
+        self.level = FLOOR  # of its onset
         self._onset = onset
         self._recent: deque[Window | None] = deque(maxlen=of)
         self._hangover = hangover
@@ -97,6 +100,7 @@ class Activity:
         self.speaking = True
         self.since = found[0].at - found[0].seconds
         self.voiced = sum(one.seconds for one in found)
+        self.level = max(one.level for one in found)
         self._recent.clear()
         return True
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from flowengine.audio import playout as ledger
 from flowengine.call.clock import CallClock
 from flowengine.call.engine import Engine
 from flowengine.call.hearing import Hearing
+from flowengine.call.listening import Listening
 from flowengine.call.lost import lost_at
 from flowengine.call.outbox import Outbox
 from flowengine.call.ports import MediaTransport, StoredCall
@@ -106,7 +108,26 @@ class CallSession:
             chunk=min(dialect.capabilities.max_chunk, CHUNK),
         )
         self.speaking = Speaking(self.playout, engine.voice, self.put, self._spawn, self._kick, clock)
+        self.listening = (
+            Listening(
+                call.id,
+                engine.ears,
+                engine.transcriber,
+                self.speaking,
+                clock,
+                self.put,
+                self._noted,
+                self._spawn,
+            )
+            if engine.ears
+            else None
+        )
         self._running = Running(engine, call.id, self._tool_ended)
+
+    @property
+    def counts(self) -> Counter[str]:
+        """What was odd in this stream, by kind: in the carrier's messages, and in what was heard."""
+        return self.hearing.counts + (self.listening.counts if self.listening else Counter())
 
     # --- the adapter's side
 
@@ -123,6 +144,8 @@ class CallSession:
         if isinstance(message, MediaReceived):
             if message.timestamp is not None:
                 self.playout.media_seen(now, message.timestamp)
+            if self.listening is not None and self._end is None:
+                self.listening.take(message.payload, now, message.timestamp)
         elif message is not None:
             self._on_message(message, now)
         elif self.hearing.broken and self._end is None:
@@ -201,6 +224,8 @@ class CallSession:
             return StreamEnd("hangup", "engine.failed", self._closed)
         finally:
             self._engine.wheel.leave(member)
+            if self.listening is not None:
+                self.listening.close()
             self._running.leave()
             if self._timer is not None:
                 self._timer.cancel()
@@ -229,6 +254,9 @@ class CallSession:
         except RemoteError:
             self._engine.counts["store.failed"] += 1
 
+    def _noted(self, what: str, data: dict[str, Any]) -> None:
+        self._trace(trace.note(self.clock.at(), what, **data))
+
     def _trace(self, line: str) -> None:
         """Write a line of the trace; a store that takes none is counted, the conversation goes on."""
         try:
@@ -239,6 +267,9 @@ class CallSession:
     async def _carry_out(self, effect: wish.Effect) -> None:
         if isinstance(effect, wish.PlayPrompt):
             self.speaking.play(effect)
+        elif isinstance(effect, wish.Listen):
+            if self.listening is not None:
+                self.listening.expect(effect)
         elif isinstance(effect, wish.PressKeys):
             self.speaking.press(effect.keys)
         elif isinstance(effect, wish.StopPrompt):
@@ -337,6 +368,8 @@ class CallSession:
 
     def _on_wheel(self, now: float) -> None:
         try:
+            if self.listening is not None and self._end is None:
+                self.listening.tick(now)
             self._pump(now)
         except Exception as error:  # nor is the wheel, which turns for all calls
             self._bug(error)
@@ -386,6 +419,8 @@ class CallSession:
     def _send(self, command: ledger.Command) -> None:
         if isinstance(command, ledger.Chunk):
             text = self._dialect.encode(Media(command.data), self._stream_id)
+            if self.listening is not None:
+                self.listening.sent(command.data)
         elif isinstance(command, ledger.MarkOut):
             text = self._dialect.encode(Mark(command.name), self._stream_id)
         else:

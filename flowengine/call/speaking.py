@@ -122,6 +122,32 @@ class Speaking:
         heard = self.stop(now, carrier_time)
         return fact.PromptInterrupted(at, prompt.prompt, heard.samples / RATE, heard.estimated)
 
+    def may_be_cut(self, now: float, carrier_time: float | None) -> bool:
+        """Say whether the caller's voice may stop what plays, now: not before `after` seconds of it were heard."""
+        prompt = self.prompt
+        if prompt is None or not prompt.policy.speech:
+            return False
+        after = prompt.policy.after
+        return not after or self.playout.heard(prompt.prompt, now, carrier_time).samples >= after * RATE
+
+    def pause(self, now: float, carrier_time: float | None) -> None:
+        """Fall silent in this tick and keep the rest of what plays."""
+        self.playout.pause(now, carrier_time)
+        self._kick()
+
+    def resume(self, now: float) -> None:
+        """Go on from where it was heard."""
+        self.playout.resume(now)
+        self._kick()
+
+    def cut_by_voice(self, at: float, now: float, carrier_time: float | None) -> fact.PromptInterrupted | None:
+        """Stop the prompt because of what the caller says; give the fact of it."""
+        if self.prompt is None:
+            return None
+        prompt = self.prompt.prompt
+        heard = self.stop(now, carrier_time)
+        return fact.PromptInterrupted(at, prompt, heard.samples / RATE, heard.estimated)
+
     def stop(self, now: float, carrier_time: float | None) -> ledger.Position:
         """Stop what is playing; the clear goes out in this tick."""
         prompt, self.prompt = self.prompt, None

@@ -60,6 +60,17 @@ class Attention(Dialogue):
             return
         self._type.handle(Said(event.text), self)
 
+    def _deaf(self, kind: str) -> None:
+        """Nobody transcribes any more: a handler says what to do; without one the call goes on by keys, if it can."""
+        if self.state.phase != TALKING:
+            return
+        self.note("error", event="error.stt", reason=kind)
+        expects = self._type.expects(self._context)
+        if expects is None or expects.kind == "nothing":
+            return
+        if self._handler("error.stt").handler is not None or not self._type.cutting_keys(self._context):
+            self._raise("error.stt")
+
     def _not_meant(self, event: fact.UtteranceEnded, *, over: bool) -> str:
         """Say why words are no answer, whatever they are; an empty text where they may be one."""
         if not event.text.strip():

@@ -77,6 +77,13 @@ class UtteranceEnded(Struct, frozen=True, tag=True):
     confidence: float = 1.0
 
 
+class TranscriberFailed(Struct, frozen=True, tag=True):
+    """Nobody turns the caller's voice into words any more, on this stream."""
+
+    at: float
+    kind: str
+
+
 class ToolFinished(Struct, frozen=True, tag=True):
     """A tool has answered, or has failed: ``error`` is empty, `timeout`, `http.404` or `error`."""
 
@@ -198,6 +205,7 @@ Event = (
     | DigitPressed
     | SpeechStarted
     | UtteranceEnded
+    | TranscriberFailed
     | ToolFinished
     | ReplyStarted
     | ReplyActed
@@ -228,6 +236,7 @@ _RANKS: Mapping[type[Any], int] = {
     UtteranceEnded: 3,
     SpeechStarted: 4,
     EventReceived: 5,
+    TranscriberFailed: 6,
     ReplyStarted: 6,
     ReplyActed: 6,
     ReplyFailed: 6,

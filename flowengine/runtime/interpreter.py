@@ -316,6 +316,7 @@ _TAKEN: Mapping[type[Any], Callable[[Interpreter, Any], None]] = {
     fact.DigitPressed: lambda it, event: it._digit(event.digit),
     fact.SpeechStarted: lambda it, event: it._speech_began(),
     fact.UtteranceEnded: lambda it, event: it._utterance(event),
+    fact.TranscriberFailed: lambda it, event: it._deaf(event.kind),
     fact.ToolFinished: lambda it, event: it._tool_finished(event.run, event.result, event.error),
     fact.RecordingFinished: lambda it, event: it._recorded(event),
     fact.KeysSent: lambda it, event: it._sent(),
