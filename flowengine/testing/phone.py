@@ -46,10 +46,11 @@ _PATIENCE = 15.0
 _INSTANT = 1e-9
 
 
-async def prepare(script: Script, voices: Voices) -> tuple[dict[Say, Clip], Room]:
+async def prepare(script: Script, voices: Voices, name: str = "") -> tuple[dict[Say, Clip], Room]:
     """Make what a script says and the room that its caller is in; ``voices`` keep it for the next time.
 
-    Raises ``ValueError`` for what can not be said, with the line of the script, and for noise that can not be made.
+    Raises ``ValueError`` for what can not be said, with the line of the script (``name`` is its file), and for noise
+    that can not be made.
     """
     clips: dict[Say, Clip] = {}
     for number, step in enumerate(script.steps, 1):
@@ -57,8 +58,8 @@ async def prepare(script: Script, voices: Voices) -> tuple[dict[Say, Clip], Room
             try:
                 clips[step] = await voices.clip(step.voice)
             except (ValueError, OSError) as error:
-                where = f"line {step.line}" if step.line else f"step {number}"
-                raise ValueError(f"{where}: {error}") from error
+                line = f"{name}:{step.line}" if name else f"line {step.line}"
+                raise ValueError(f"{line if step.line else f'step {number}'}: {error}") from error
     return clips, Room(None if script.noise is None else await voices.noise(script.noise), script.echo)
 
 
