@@ -346,8 +346,8 @@ def test_the_timeline_says_where_in_the_uplink_a_clip_was_spoken() -> None:
     for said in timeline.said:
         assert audio[said.position : said.position + 400] == CLIP.audio
         assert audio[said.position - 1] == audio[said.position + 400] == 0xFF
-    said = [(event.data["text"], event.data["position"]) for event in report.of("say")]
-    assert said == [("yes", one.position) for one in timeline.said]
+    told = [(event.data["text"], event.data["position"]) for event in report.of("say")]
+    assert told == [("yes", said.position) for said in timeline.said]
 
 
 def test_a_clip_that_a_lost_stream_cut_goes_on_in_the_next_and_is_labelled_there() -> None:
