@@ -38,7 +38,8 @@ class Conversation:
             case "key":
                 self.say(event.at, "caller", f"presses {data['digit']}")
             case "say":
-                self.say(event.at, "caller", f"speaks for {data['seconds']:.1f} s")
+                words = f'says "{data["text"]}"' if data["text"] else f"speaks for {data['seconds']:.1f} s"
+                self.say(event.at, "caller", words)
             case "cleared":
                 self.say(event.at, "line", f"falls silent, {data['unplayed'] / 8:.0f} ms unplayed")
             case "dial":

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,10 +18,12 @@ from flowengine.cli.main import FAILED
 if TYPE_CHECKING:
     from flowengine.testing.report import CallReport
     from flowengine.testing.script import Script
+    from flowengine.testing.voices import Voiced, Voices
 
 KEYPAD = "0123456789*#ABCD"
 DEFAULT_FLOW = "flows/front-desk.yaml"
 RECORD_WITHIN = 10.0
+NUMBER = r"-?\d+(\.\d+)?"
 
 
 @click.command()
@@ -28,7 +32,10 @@ RECORD_WITHIN = 10.0
 @click.option("--carrier", type=click.Choice(["twilio", "vobiz"]), help="The carrier to be. [default: twilio]")
 @click.option("--script", "script_file", metavar="FILE", help="What the caller does: a small YAML file.")
 @click.option("--keys", metavar="KEYS", help="Press these keys, one group (split by blanks) after each prompt.")
-@click.option("--say", "voice", metavar="WAV", help="Speak this file (mono, 8000 Hz) after the first prompt.")
+@click.option("--say", metavar="TEXT|WAV", help="Speak a text, or a file (mono, 8000 Hz), after the first prompt.")
+@click.option("--voice", metavar="NAME", help="Who speaks the text of --say, such as en-us+f3 or de. [default: en-us]")
+@click.option("--noise", metavar="KIND:LEVEL", help="Noise around the caller, in dBFS: car:-42, babble:-40, tv:-45 …")
+@click.option("--echo", metavar="DB[:MS]", help="What is played comes back, quieter and later: -20:120.")
 @click.option("--delay", default=0.0, metavar="MS", help="One-way delay of the line in milliseconds.")
 @click.option("--jitter", default=0.0, metavar="MS", help="Jitter of the line in milliseconds, each way.")
 @click.option("--record", "wav", metavar="FILE", help="Record both sides to a stereo WAV file.")
@@ -42,7 +49,10 @@ def command(
     carrier: str | None,
     script_file: str | None,
     keys: str | None,
+    say: str | None,
     voice: str | None,
+    noise: str | None,
+    echo: str | None,
     delay: float,
     jitter: float,
     wav: str | None,
@@ -58,12 +68,14 @@ def command(
     \b
     Example:
       flowengine call flows/front-desk.yaml --keys "1 123456 1" --record call.wav
+      flowengine call flows/front-desk.yaml --say "I want sales" --noise babble:-42 --echo -20:120
     """
-    from flowengine.testing.script import ScriptError
+    from flowengine.cli._voices import prepared
 
     try:
-        script = _script(script_file, keys, voice)
-    except (ScriptError, OSError, EOFError, ValueError) as error:
+        script = _in_room(_script(script_file, keys, _said(say, voice)), noise, echo)
+        voices = asyncio.run(prepared(script, script_file or ""))
+    except (OSError, EOFError, ValueError) as error:
         raise click.UsageError(str(error)) from None
     name = carrier or (script.carrier if script_file else "twilio")
     lag = (delay / 1000, jitter / 1000)
@@ -72,7 +84,7 @@ def command(
         if not path.exists():
             raise click.UsageError(f"there is no flow at {path}")
         _check(ctx, path)
-        report = asyncio.run(_call_own(path, name, script, lag, trace or "", _author(settings_file)))
+        report = asyncio.run(_call_own(path, name, script, voices, lag, trace or "", _author(settings_file)))
     else:
         if trace:
             raise click.UsageError(
@@ -80,7 +92,7 @@ def command(
             )
         token = _settings.load(ctx, settings_file).carrier(name).token
         target = f"{url.rstrip('/')}/answer/{name}" + (f"/{flow}" if flow else "")
-        report = asyncio.run(_call_theirs(target, name, script, lag, token or None))
+        report = asyncio.run(_call_theirs(target, name, script, voices, lag, token or None))
     if wav:
         report.save_wav(Path(wav))
     for failure in report.failures:
@@ -110,23 +122,52 @@ def _check(ctx: click.Context, path: Path) -> None:
         ctx.exit(FAILED)
 
 
-def _script(file: str | None, keys: str | None, voice: str | None) -> Script:
+def _script(file: str | None, keys: str | None, said: Voiced | None) -> Script:
     from flowengine.testing import script as steps
-    from flowengine.testing.report import read_voice
 
     if file is not None:
-        if keys or voice:
+        if keys or said:
             raise click.UsageError("--script says what the caller does; --keys and --say do not go with it")
         return steps.load_script(Path(file))
     done: list[steps.Step] = []
     if strange := sorted(set("".join((keys or "").split())) - set(KEYPAD)):
         raise click.UsageError(f"--keys takes {KEYPAD} and blanks, not {' '.join(strange)}")
-    if voice is not None:
-        read_voice(Path(voice))
-        done += [steps.WaitAudio(0.2), steps.WaitSilence(0.5), steps.Say(Path(voice))]
+    if said is not None:
+        done += [steps.WaitAudio(0.2), steps.WaitSilence(0.5), steps.Say(said)]
     for group in (keys or "").split():
         done += [steps.WaitAudio(0.2), steps.WaitSilence(0.5), steps.Keys(group)]
     return steps.Script((*done, steps.ExpectEnd(120.0)))
+
+
+def _said(say: str | None, voice: str | None) -> Voiced | None:
+    """Give what --say means: a file where there is one, or where the name is that of one; else a text."""
+    from flowengine.testing.voices import VOICE, Speech
+
+    is_file = say is not None and (say.lower().endswith(".wav") or Path(say).is_file())
+    if voice is not None and (say is None or is_file):
+        raise click.UsageError("--voice speaks the text of --say")
+    if say is None:
+        return None
+    return Path(say) if is_file else Speech(say, voice or VOICE)
+
+
+def _in_room(script: Script, noise: str | None, echo: str | None) -> Script:
+    """Put the caller of a script where there is noise or an echo; what the script has of it is replaced."""
+    from flowengine.testing import sounds
+    from flowengine.testing.microphone import Echo
+    from flowengine.testing.voices import Noise
+
+    if noise is not None:
+        kind, _, level = noise.partition(":")
+        if kind not in sounds.KINDS or not re.fullmatch(NUMBER, level) or float(level) > 0:
+            raise click.UsageError(f"--noise takes KIND:LEVEL such as car:-42, not {noise}; {', '.join(sounds.KINDS)}")
+        script = replace(script, noise=Noise(kind, float(level)))
+    if echo is not None:
+        decibel, _, delay = echo.partition(":")
+        if not re.fullmatch(NUMBER, decibel) or float(decibel) > 0 or not re.fullmatch(r"\d*", delay):
+            raise click.UsageError(f"--echo takes DB or DB:MS such as -20:120, not {echo}")
+        script = replace(script, echo=Echo(float(decibel), int(delay) / 1000 if delay else Echo().delay))
+    return script
 
 
 def _author(file: str | None) -> Path | None:
@@ -138,7 +179,13 @@ def _author(file: str | None) -> Path | None:
 
 
 async def _call_own(
-    path: Path, carrier: str, script: Script, lag: tuple[float, float], trace: str, author: Path | None
+    path: Path,
+    carrier: str,
+    script: Script,
+    voices: Voices,
+    lag: tuple[float, float],
+    trace: str,
+    author: Path | None,
 ) -> CallReport:
     """Call a server of our own, and print its words."""
     from flowengine.cli import _live
@@ -160,6 +207,7 @@ async def _call_own(
             jitter=lag[1],
             seed=secrets.randbits(32),
             on_event=conversation.on_event,
+            voices=voices,
         )
         follower = asyncio.create_task(_live.follow(server.traces, lambda: phone.call_id, conversation, trace))
         try:
@@ -174,7 +222,7 @@ async def _call_own(
 
 
 async def _call_theirs(
-    target: str, carrier: str, script: Script, lag: tuple[float, float], token: str | None
+    target: str, carrier: str, script: Script, voices: Voices, lag: tuple[float, float], token: str | None
 ) -> CallReport:
     """Call a server that runs somewhere: what it says is not known, only what is heard."""
     from flowengine.cli import _live
@@ -193,6 +241,7 @@ async def _call_theirs(
         jitter=lag[1],
         seed=secrets.randbits(32),
         on_event=_live.Conversation().on_mark,
+        voices=voices,
     )
     try:
         return await phone.run(script)

@@ -11,7 +11,9 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from flowengine.testing.carrier import Carrier, Form
+from flowengine.testing.labels import Clip
 from flowengine.testing.line import Line
+from flowengine.testing.microphone import Microphone, Room
 from flowengine.testing.network import Network, Refused
 from flowengine.testing.report import Diary
 from flowengine.testing.script import Dialled
@@ -56,7 +58,9 @@ class _Next:
 class Documents:
     """The carrier's side of one call. ``stream`` is the open stream, ``gone`` is set when the caller has hung up."""
 
-    def __init__(self, carrier: Carrier, access: Access, diary: Diary, transfers: Iterator[Dialled]) -> None:
+    def __init__(
+        self, carrier: Carrier, access: Access, diary: Diary, transfers: Iterator[Dialled], room: Room
+    ) -> None:
         self._carrier = carrier
         self._access = access
         self._diary = diary
@@ -66,6 +70,7 @@ class Documents:
         self._callbacks: set[asyncio.Task[None]] = set()
         self.voice = bytearray()
         self.line = Line(diary.clock, diary.emit, self._mark_reached)
+        self._microphone = Microphone(room, self.line.played)
         self.stream: Stream | None = None
         self.gone = asyncio.Event()
 
@@ -206,7 +211,17 @@ class Documents:
                 self._call_back(callback, self._carrier.stream_form("dropped"))
             return None
         access = self._access
-        stream = Stream(self._carrier, socket, self.line, self._diary, self.voice, access.lag, access.frame)
+        stream = Stream(
+            self._carrier,
+            socket,
+            self.line,
+            self._diary,
+            self.voice,
+            self._microphone,
+            access.lag,
+            access.frame,
+            self._unsaid(),
+        )
         running = asyncio.create_task(stream.run(parameters), name="phone stream")
         # The stream's id exists from its first step on.
         await asyncio.sleep(0)
@@ -227,6 +242,11 @@ class Documents:
             stopped = end.announced or end.by == "caller"
             self._call_back(callback, self._carrier.stream_form("stopped" if stopped else "dropped"))
         return end
+
+    def _unsaid(self) -> Clip | None:
+        """Give the clip that the last stream could not take to its end."""
+        timelines = self._diary.report.timelines
+        return timelines[-1].said[-1].clip if self.voice and timelines and timelines[-1].said else None
 
     def _call_back(self, url: str, form: Form) -> None:
         task = asyncio.create_task(self._tell(urljoin(self._base, url), form), name="phone callback")

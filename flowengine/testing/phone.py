@@ -2,7 +2,8 @@
 
 It does over HTTP and WebSocket what Twilio or Vobiz do, written from the vendors' pages as an independent witness: of
 ours it uses nothing but the µ-law tables. Its parts: ``script`` (what the caller does), ``carrier`` (messages, forms
-and signatures), ``documents`` (carrying out XML), ``stream`` (one WebSocket), ``line`` (what is played), ``report``
+and signatures), ``documents`` (carrying out XML), ``voices`` (what the caller
+says, with labels), ``microphone`` (noise and echo), ``stream`` (one WebSocket), ``line`` (what is played), ``report``
 (what was seen and heard), ``network`` (sockets, or an ASGI application in process). All time is the running loop's, so
 that a ``virtual_time`` loop runs an hour's call in a moment.
 """
@@ -16,8 +17,10 @@ from typing import Literal
 
 from flowengine.testing.carrier import CARRIERS
 from flowengine.testing.documents import Access, Documents
+from flowengine.testing.labels import Clip
+from flowengine.testing.microphone import Room
 from flowengine.testing.network import Network
-from flowengine.testing.report import CallReport, Diary, Event, read_voice
+from flowengine.testing.report import CallReport, Diary, Event
 from flowengine.testing.script import (
     Drop,
     ExpectEnd,
@@ -33,6 +36,7 @@ from flowengine.testing.script import (
     WaitSilence,
 )
 from flowengine.testing.stream import FRAME, Lag, Stream
+from flowengine.testing.voices import Voices
 
 # Waiting steps look at what was played this often: half a frame.
 _LOOK = 0.01
@@ -42,6 +46,23 @@ _PATIENCE = 15.0
 _INSTANT = 1e-9
 
 
+async def prepare(script: Script, voices: Voices, name: str = "") -> tuple[dict[Say, Clip], Room]:
+    """Make what a script says and the room that its caller is in; ``voices`` keep it for the next time.
+
+    Raises ``ValueError`` for what can not be said, with the line of the script (``name`` is its file), and for noise
+    that can not be made.
+    """
+    clips: dict[Say, Clip] = {}
+    for number, step in enumerate(script.steps, 1):
+        if isinstance(step, Say):
+            try:
+                clips[step] = await voices.clip(step.voice)
+            except (ValueError, OSError) as error:
+                line = f"{name}:{step.line}" if name else f"line {step.line}"
+                raise ValueError(f"{line if step.line else f'step {number}'}: {error}") from error
+    return clips, Room(None if script.noise is None else await voices.noise(script.noise), script.echo)
+
+
 class Phone:
     """Places one call after another to ``answer_url``.
 
@@ -49,6 +70,7 @@ class Phone:
     ``delay`` + 0 to ``jitter``, never reordering. ``seed`` decides ids, nonces and jitter. ``status_url`` hears of the
     call's end. ``limit`` (seconds) bounds a call.
     ``frame`` is how many samples of the caller come in one message. ``on_event`` sees every event as it happens.
+    ``voices`` speak what scripts have as texts; without them there are only files and sounds.
     """
 
     def __init__(
@@ -68,9 +90,12 @@ class Phone:
         limit: float = 600.0,
         frame: int = FRAME,
         on_event: Callable[[Event], None] | None = None,
+        voices: Voices | None = None,
     ) -> None:
         self.call_id = ""
         """The carrier's id of the call that is placed."""
+        self.report = CallReport()
+        """What was seen and heard so far of the call that is placed."""
         self._carrier = carrier
         self._caller = caller
         self._called = called
@@ -78,6 +103,7 @@ class Phone:
         self._status_url = status_url
         self._limit = limit
         self._on_event = on_event
+        self._voices = voices or Voices()
         self._rng = random.Random(seed)  # noqa: S311  # a simulation that must be the same every time
         lag = Lag(delay, jitter, random.Random(self._rng.random()))  # noqa: S311
         self._access = Access(network, token, subprotocols, lag, frame)
@@ -86,18 +112,19 @@ class Phone:
     async def run(self, script: Script) -> CallReport:
         """Place a call, do what ``script`` says, and return what was seen and heard.
 
-        The script's own ``carrier``, ``caller`` and ``called`` are for whoever makes the phone. Raises ``OSError`` or
-        ``ValueError`` for a voice file that can not be used, before anything is dialled.
+        The script's own ``carrier``, ``caller`` and ``called`` are for whoever makes the phone. Raises ``ValueError``,
+        as ``prepare`` does, before anything is dialled.
         """
-        voices = {step: _voice(step) for step in script.steps if isinstance(step, Say)}
+        clips, room = await prepare(script, self._voices)
         diary = Diary(self._on_event)
+        self.report = diary.report
         carrier = CARRIERS[self._carrier](self._caller, self._called, self._rng)
-        self._documents = documents = Documents(carrier, self._access, diary, iter(script.transfers))
+        self._documents = documents = Documents(carrier, self._access, diary, iter(script.transfers), room)
         report = diary.report
         report.call_id = self.call_id = carrier.call_id
         report.played = documents.line.played
         line = asyncio.create_task(documents.run(self._answer_url), name="phone line")
-        caller = asyncio.create_task(_Caller(documents, diary, line, voices).run(script), name="phone caller")
+        caller = asyncio.create_task(_Caller(documents, diary, line, clips).run(script), name="phone caller")
         try:
             async with asyncio.timeout(self._limit):
                 await asyncio.wait([line, caller], return_when=asyncio.FIRST_EXCEPTION)
@@ -126,11 +153,11 @@ class Phone:
 class _Caller:
     """Carries out the steps of a script."""
 
-    def __init__(self, documents: Documents, diary: Diary, line: asyncio.Task[str], voices: dict[Say, bytes]) -> None:
+    def __init__(self, documents: Documents, diary: Diary, line: asyncio.Task[str], clips: dict[Say, Clip]) -> None:
         self._documents = documents
         self._diary = diary
         self._line = line
-        self._voices = voices
+        self._clips = clips
 
     async def run(self, script: Script) -> None:
         for number, step in enumerate(script.steps, 1):
@@ -170,10 +197,9 @@ class _Caller:
             case Keys(digits, gap):
                 return await self._press(digits, gap)
             case Say():
-                voice = self._voices[step]
-                self._diary.emit("say", seconds=len(voice) / 8000)
-                self._documents.voice.extend(voice)
-                return await self._wait(lambda: not self._documents.voice, len(voice) / 8000 + _PATIENCE)
+                clip = self._clips[step]
+                stream.speak(clip)
+                return await self._wait(lambda: not self._documents.voice, clip.seconds + _PATIENCE)
             case Garbage(text):
                 stream.send_text(text)
             case StopReading():
@@ -215,7 +241,3 @@ class _Caller:
 
     def _ended(self) -> str:
         return f"the call had ended: {'cancelled' if self._line.cancelled() else self._line.result()}"
-
-
-def _voice(step: Say) -> bytes:
-    return step.voice if isinstance(step.voice, bytes) else read_voice(step.voice)

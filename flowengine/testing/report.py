@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flowengine.audio import mulaw
+from flowengine.testing.labels import Timeline
 
 RATE = 8000
 
@@ -28,7 +29,8 @@ class Event:
     - ``mark_played``, ``mark_returned`` (by a clear), ``mark_ignored`` (it will never come back): ``name``
     - ``cleared``: ``unplayed`` samples thrown away, ``marks`` outstanding · ``raced``: ``samples`` lost because they
       arrived while a clear was being carried out
-    - ``key``: ``digit``, ``played`` (samples of the current run of audio, 0 when quiet) · ``say``: ``seconds``
+    - ``key``: ``digit``, ``played`` (samples of the current run of audio, 0 when quiet) · ``say``: ``seconds``,
+      ``text`` (empty where it is not known), ``position`` (sample of the stream's uplink)
     - ``dial``: ``targets``, ``ring``, ``caller_id`` · ``dial_ended``: ``outcome``
     - ``stalled`` (the server took nothing for 10 s) · ``callback_failed``: ``url``, ``status`` (0: no answer)
     - ``wrong``: ``why`` (the server sent what the carrier does not take) · ``hung_up`` · ``ended``: ``reason``
@@ -51,7 +53,8 @@ class Stretch:
 class CallReport:
     """A whole call.
 
-    ``played`` is what came out of the caller's earpiece, ``spoken`` what went into the microphone. ``end_reason`` is
+    ``played`` is what came out of the caller's earpiece, ``spoken`` what went into the microphone, one for each stream;
+    ``timelines`` say for each stream what the caller said in it, and where. ``end_reason`` is
     ``caller`` (hung up), ``hangup`` (the document said so), ``exhausted`` (the document had no more verbs), ``dropped``
     (by the script, with nothing after it), ``refused STATUS`` or ``no answer`` (the webhook failed), ``bad document``,
     ``too many documents``, ``limit`` (the call took too long). ``failures`` are expectations of the script that did
@@ -62,6 +65,7 @@ class CallReport:
     events: list[Event] = field(default_factory=list)
     played: list[Stretch] = field(default_factory=list)
     spoken: list[Stretch] = field(default_factory=list)
+    timelines: list[Timeline] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     end_reason: str = ""
     duration: float = 0.0

@@ -4,11 +4,16 @@
     caller: "+15550001111"
     called: "+15551234567"
     transfer: [busy, {answers: 3s}]      # how successive dials end: busy, noanswer, failed, declined, {answers: TIME}
+    line:                      # what the microphone hears all the time; without it the line is silent
+      noise: {kind: babble, level: -42}  # dBFS of its active parts; or `snr: 20`, dB below speech at -22
+      echo: {level: -20, delay: 120ms}   # what is played comes back, so many dB louder (negative) and so much later
     steps:
       - wait_audio: 0.3        # until something audible has been playing for so long
       - wait_silence: 0.5      # until nothing audible has been playing for so long, after the bot spoke at all
       - {keys: "12#", gap: 0.3}
       - say: hello.wav         # mono, 8000 Hz, PCM 16 bit or µ-law; relative to the script
+      - say: {text: "I'd like, <0.8s> uhm, bread", voice: en-us+f3, level: -22}    # a pause is written in the text
+      - say: {sound: cough, seconds: 0.6, level: -22}    # any kind of noise
       - silence: 2s            # do nothing for so long
       - garbage: "not json"    # send this as a text frame
       - stop_reading: true     # the carrier reads nothing more from the stream
@@ -28,6 +33,10 @@ from pathlib import Path
 from typing import Literal, NoReturn, TypeAlias
 
 import yaml
+
+from flowengine.testing import sounds
+from flowengine.testing.microphone import Echo
+from flowengine.testing.voices import LEVEL, VOICE, Noise, Sound, Speech, Voiced
 
 WITHIN = 30.0
 GAP = 0.3
@@ -68,9 +77,9 @@ class Keys:
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """Speak: a WAV file, or µ-law at 8000 Hz."""
+    """Speak: a text, a sound, a clip, a WAV file, or µ-law at 8000 Hz."""
 
-    voice: Path | bytes
+    voice: Voiced
     line: int = 0
 
 
@@ -141,9 +150,13 @@ class Script:
     caller: str = CALLER
     called: str = CALLED
     transfers: tuple[Dialled, ...] = field(default=())
+    noise: Noise | None = None
+    echo: Echo | None = None
 
 
 _TIME = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m)?")
+_ECHO = Echo()
+_COUGH = Sound("cough").seconds
 _UNITS = {None: 1.0, "ms": 0.001, "s": 1.0, "m": 60.0}
 _OPTIONS = {
     "wait_audio": {"within"},
@@ -176,18 +189,21 @@ class _Reader:
             raise ScriptError(f"{self._path}:{line}: {error.problem}") from error
         if root is None:
             raise ScriptError(f"{self._path}:1: the script is empty")
-        entries = self._mapping(root, {"carrier", "caller", "called", "transfer", "steps"})
+        entries = self._mapping(root, {"carrier", "caller", "called", "transfer", "line", "steps"})
         carrier = self._text(entries["carrier"]) if "carrier" in entries else "twilio"
         if carrier != "twilio" and carrier != "vobiz":
             self._fail(entries["carrier"], f"carrier is twilio or vobiz, not {carrier!r}")
         if "steps" not in entries:
             self._fail(root, "steps are missing")
+        noise, echo = self._line(entries["line"]) if "line" in entries else (None, None)
         return Script(
             steps=tuple(self._step(node) for node in self._sequence(entries["steps"])),
             carrier="twilio" if carrier == "twilio" else "vobiz",
             caller=self._text(entries["caller"]) if "caller" in entries else CALLER,
             called=self._text(entries["called"]) if "called" in entries else CALLED,
             transfers=tuple(map(self._dialled, self._sequence(entries["transfer"]))) if "transfer" in entries else (),
+            noise=noise,
+            echo=echo,
         )
 
     def _step(self, node: yaml.Node) -> Step:
@@ -206,7 +222,7 @@ class _Reader:
             case "keys":
                 return self._keys(entries, line)
             case "say":
-                return Say(self._path.parent / self._text(value), line)
+                return Say(self._voiced(value), line)
             case "silence":
                 return Silence(self._time(value), line)
             case "garbage":
@@ -224,6 +240,59 @@ class _Reader:
         if not re.fullmatch("[0-9*#A-D]+", digits):
             self._fail(entries["keys"], f"keys are 0-9 * # A-D, not {digits!r}")
         return Keys(digits, self._time(entries["gap"]) if "gap" in entries else GAP, line)
+
+    def _voiced(self, node: yaml.Node) -> Voiced:
+        if not isinstance(node, yaml.MappingNode):
+            return self._path.parent / self._text(node)
+        if any(key.value == "sound" for key, _ in node.value):
+            entries = self._mapping(node, {"sound", "seconds", "level", "seed"})
+            return Sound(
+                self._kind(entries["sound"]),
+                self._time(entries["seconds"]) if "seconds" in entries else _COUGH,
+                self._level(entries, LEVEL),
+                round(self._number(entries["seed"])) if "seed" in entries else 1,
+            )
+        entries = self._mapping(node, {"text", "voice", "level"})
+        if "text" not in entries:
+            self._fail(node, "a text or a sound is missing")
+        voice = self._text(entries["voice"]) if "voice" in entries else VOICE
+        return Speech(self._text(entries["text"]), voice, self._level(entries, LEVEL))
+
+    def _line(self, node: yaml.Node) -> tuple[Noise | None, Echo | None]:
+        entries = self._mapping(node, {"noise", "echo"})
+        noise = self._noise(entries["noise"]) if "noise" in entries else None
+        if "echo" not in entries:
+            return noise, None
+        values = self._mapping(entries["echo"], {"level", "delay"})
+        delay = self._time(values["delay"]) if "delay" in values else _ECHO.delay
+        return noise, Echo(self._level(values, _ECHO.level), delay)
+
+    def _noise(self, node: yaml.Node) -> Noise:
+        values = self._mapping(node, {"kind", "level", "snr", "seed"})
+        if "kind" not in values or ("level" in values) == ("snr" in values):
+            self._fail(node, "noise has a kind, and either a level (dBFS) or a snr (dB below speech)")
+        level = LEVEL - self._number(values["snr"]) if "snr" in values else self._level(values, LEVEL)
+        return Noise(self._kind(values["kind"]), level, round(self._number(values["seed"])) if "seed" in values else 1)
+
+    def _kind(self, node: yaml.Node) -> str:
+        name = self._text(node)
+        if name not in sounds.KINDS:
+            self._fail(node, f"there is no sound {name!r}; known are {', '.join(sounds.KINDS)}")
+        return name
+
+    def _level(self, entries: dict[str, yaml.Node], default: float) -> float:
+        if "level" not in entries:
+            return default
+        level = self._number(entries["level"])
+        if level > 0:
+            self._fail(entries["level"], f"a level is 0 or less, in dB, not {level:g}")
+        return level
+
+    def _number(self, node: yaml.Node) -> float:
+        try:
+            return float(self._text(node))
+        except ValueError:
+            return self._fail(node, f"not a number: {self._text(node)!r}")
 
     def _drop(self, entries: dict[str, yaml.Node], line: int) -> Drop:
         then = self._text(entries["then"]) if "then" in entries else "continue"

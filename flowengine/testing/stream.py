@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
 from flowengine.testing.carrier import Carrier, ClearAudio, EndStream, PlayAudio, SetMark, Wrong
+from flowengine.testing.labels import Clip, Said, Timeline
 from flowengine.testing.line import Line
+from flowengine.testing.microphone import Microphone
 from flowengine.testing.network import ABNORMAL, Socket
 from flowengine.testing.report import RATE, Diary, Stretch
 
@@ -75,7 +77,10 @@ class _Leave:
 
 
 class Stream:
-    """See the module. ``voice`` is what the caller still has to say, taken ``frame`` samples at a time."""
+    """See the module. ``voice`` is what the caller still has to say, taken ``frame`` samples at a time.
+
+    It goes through the ``microphone``. ``carried`` is the clip whose rest ``voice`` holds when the stream begins.
+    """
 
     def __init__(
         self,
@@ -84,10 +89,18 @@ class Stream:
         line: Line,
         diary: Diary,
         voice: bytearray,
+        microphone: Microphone,
         lag: Lag,
         frame: int = FRAME,
+        carried: Clip | None = None,
     ) -> None:
         self._frame = frame
+        self._microphone = microphone
+        self._sent = 0
+        self._timeline = Timeline(diary.clock())
+        if carried is not None:
+            self._timeline.said.append(Said(len(voice) - len(carried.audio), carried))
+        diary.report.timelines.append(self._timeline)
         self._carrier = carrier
         self._socket = socket
         self._line = line
@@ -128,6 +141,13 @@ class Stream:
             except TimeoutError:
                 self._socket.abort()
 
+    def speak(self, clip: Clip) -> None:
+        """Say a clip after what is still to be said."""
+        said = Said(self._sent + len(self._voice), clip)
+        self._timeline.said.append(said)
+        self._diary.emit("say", seconds=clip.seconds, text=clip.text, position=said.position)
+        self._voice.extend(clip.audio)
+
     def press(self, digit: str) -> None:
         """Press a key."""
         self._diary.emit("key", digit=digit, played=self._line.position())
@@ -167,16 +187,17 @@ class Stream:
     async def _frames(self) -> None:
         """Send the caller's audio on an absolute schedule: after a stall everything that is due goes out at once."""
         spoken = Stretch(self._diary.clock())
+        self._timeline.at = spoken.at
         self._diary.report.spoken.append(spoken)
-        sent, seconds = 0, self._frame / RATE
         while not self._leaving:
-            due = spoken.at + (sent + 1) * seconds
+            due = spoken.at + (self._sent + self._frame) / RATE
             await asyncio.sleep(max(0.0, due - self._diary.clock()))
-            frame = bytes(self._voice[: self._frame]).ljust(self._frame, b"\xff")
+            voice = bytes(self._voice[: self._frame]).ljust(self._frame, b"\xff")
             del self._voice[: self._frame]
+            frame = self._microphone.hear(voice, spoken.at, self._sent)
             spoken.audio += frame
-            self._up.put(self._carrier.media(frame, spoken.at + sent * seconds))
-            sent += 1
+            self._up.put(self._carrier.media(frame, spoken.at + self._sent / RATE))
+            self._sent += self._frame
 
     async def _read(self) -> None:
         while (text := await self._socket.receive()) is not None:

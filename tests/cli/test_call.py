@@ -8,11 +8,13 @@ import sys
 import wave
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
 from flowengine.cli._local import local_server
 from flowengine.cli.main import main
+from flowengine.testing.loudness import active_level, level
 
 FLOW = """
 flow: test
@@ -47,6 +49,26 @@ def test_a_call_to_a_server_of_its_own(flow: Path, tmp_path: Path) -> None:
     with wave.open(str(wav), "rb") as file:
         assert (file.getnchannels(), file.getframerate()) == (2, 8000)
         assert file.getnframes() > 8000
+
+
+def test_a_caller_with_a_voice_in_a_loud_place(flow: Path, tmp_path: Path) -> None:
+    """A text is spoken, there is noise all the time, and what is played comes back."""
+    script = tmp_path / "call.yaml"
+    script.write_text(
+        "line: {noise: {kind: white, level: -60}}\n"
+        "steps:\n- wait_audio: 0.2\n- say: {text: 'No, <0.3s> wait.', voice: en-us+f3}\n- keys: '1'\n- expect_end: 20\n"
+    )
+    wav = tmp_path / "call.wav"
+    arguments = ["--script", str(script), "--noise", "babble:-50", "--echo", "-30:100", "--record", str(wav)]
+    result = call(str(flow), *arguments)
+    assert result.exit_code == 0, result.output
+    assert 'caller says "No wait"' in result.stdout
+    with wave.open(str(wav), "rb") as file:
+        left = np.frombuffer(file.readframes(file.getnframes()), "<i2")[::2] / 32768
+    assert active_level(left) == pytest.approx(-22.0, abs=3.0)
+    frames = left[4000 : len(left) // 160 * 160 - 4000].reshape(-1, 160)
+    # Babble alone is about as loud as was asked for, and never silent.
+    assert -60.0 < level(frames[np.argsort(np.square(frames).mean(axis=1))[:20]]) < -45.0
 
 
 def test_a_call_whose_flow_runs_a_tool(flow: Path, tmp_path: Path) -> None:
@@ -111,6 +133,17 @@ WRONG = [
     (("--delay", "soon"), "soon"),
     (("--keys", "1x"), "--keys takes 0123456789*#ABCD and blanks, not x"),
     (("--say", "nowhere.wav"), "nowhere.wav"),
+    (("--say", "..."), "there is nothing to say in '...'"),
+    (("--say", "Hello", "--voice", "xx"), "voice 'xx'"),
+    (("--say", "Hello", "--voice", "en-us+nobody"), "en-us+nobody"),
+    (("--say", "a.wav", "--voice", "en-us"), "--voice speaks the text of --say"),
+    (("--voice", "en-us"), "--voice speaks the text of --say"),
+    (("--script", "FLOW", "--say", "Hello"), "do not go with it"),
+    (("--noise", "rain:-40"), "--noise takes KIND:LEVEL"),
+    (("--noise", "car"), "--noise takes KIND:LEVEL"),
+    (("--noise", "car:3"), "--noise takes KIND:LEVEL"),
+    (("--echo", "20"), "--echo takes DB or DB:MS"),
+    (("--echo", "-20:soon"), "--echo takes DB or DB:MS"),
 ]
 
 
@@ -119,6 +152,14 @@ def test_wrong_usage_is_2_and_says_what(flow: Path, arguments: tuple[str, ...], 
     result = call(*(str(flow) if one == "FLOW" else one for one in arguments))
     assert result.exit_code == 2, result.output
     assert says in result.stderr
+
+
+def test_a_script_that_can_not_be_spoken_is_told_with_its_line(flow: Path, tmp_path: Path) -> None:
+    script = tmp_path / "call.yaml"
+    script.write_text("steps:\n- wait_audio: 0.2\n- say: {text: Hello, voice: xx}\n")
+    result = call(str(flow), "--script", str(script))
+    assert result.exit_code == 2, result.output
+    assert f"{script}:3: voice 'xx'" in result.stderr
 
 
 def test_a_flow_with_a_mistake_is_told_in_its_own_file(flow: Path) -> None:

@@ -15,9 +15,14 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import parse_qsl
 
+import numpy as np
 import pytest
 import uvicorn
 
+from flowengine.audio import mulaw
+from flowengine.testing.labels import Clip, Said, Word
+from flowengine.testing.loudness import level
+from flowengine.testing.microphone import Echo
 from flowengine.testing.network import AsgiNetwork, SocketNetwork
 from flowengine.testing.phone import Phone
 from flowengine.testing.report import CallReport, Event
@@ -37,6 +42,7 @@ from flowengine.testing.script import (
     WaitSilence,
 )
 from flowengine.testing.virtual_time import run
+from flowengine.testing.voices import Noise, Speech
 
 LOUD = b"\x80"  # the largest sample
 TWILIO = (
@@ -326,6 +332,86 @@ def test_the_voice_is_heard_frame_by_frame_and_recorded() -> None:
     track = report.samples(report.spoken)
     assert 0.09 < report.of("say")[0].at < 0.13
     assert track.max() == 32124
+
+
+CLIP = Clip(LOUD * 400, (Word("yes", 0.01, 0.04),), 0.01, 0.04)
+
+
+def test_the_timeline_says_where_in_the_uplink_a_clip_was_spoken() -> None:
+    report = call(Server([TWILIO]), Silence(0.11), Say(CLIP), Say(CLIP), Silence(0.1), HangUp())
+    (timeline,), (spoken,) = report.timelines, report.spoken
+    assert timeline.at == spoken.at
+    assert [said.clip.text for said in timeline.said] == ["yes", "yes"]
+    audio = bytes(spoken.audio)
+    for said in timeline.said:
+        assert audio[said.position : said.position + 400] == CLIP.audio
+        assert audio[said.position - 1] == audio[said.position + 400] == 0xFF
+    told = [(event.data["text"], event.data["position"]) for event in report.of("say")]
+    assert told == [("yes", said.position) for said in timeline.said]
+
+
+def test_a_clip_that_a_lost_stream_cut_goes_on_in_the_next_and_is_labelled_there() -> None:
+    async def talk(peer: Peer) -> None:
+        if len(server.peers) == 1:
+            for _ in range(12):
+                await peer.next("media")
+            await peer.close()
+        await peer.next("never")
+
+    server = Server([TWILIO], talk)
+    clip = Clip(LOUD * 4000)
+    report = call(server, Silence(0.1), Say(clip), Silence(0.1), HangUp())
+    first, second = report.timelines
+    cut = len(report.spoken[0].audio) - first.said[0].position
+    assert second.said == [Said(-cut, clip)]
+    assert bytes(report.spoken[1].audio).startswith(LOUD * (4000 - cut) + b"\xff")
+
+
+def room(*steps: Step, played: bytes = b"", **room: Any) -> CallReport:
+    """A call from a room where there is something to hear."""
+
+    async def talk(peer: Peer) -> None:
+        await peer.play("twilio", played)
+        await peer.next("never")
+
+    async def scene() -> CallReport:
+        network = AsgiNetwork(Server([TWILIO], talk))
+        phone = Phone("twilio", network, answer_url="https://h/answer")
+        report = await phone.run(Script(steps, **room))
+        assert phone.report is report
+        await network.aclose()
+        return report
+
+    return run(scene(), limit=3600)
+
+
+def test_noise_is_in_every_frame() -> None:
+    report = room(Silence(1.0), HangUp(), noise=Noise("white", -30.0))
+    track = report.samples(report.spoken) / 32768
+    assert len(track) >= 7900
+    assert abs(level(track[:7800]) + 30.0) < 0.5
+    again = room(Silence(1.0), HangUp(), noise=Noise("white", -30.0))
+    assert again.spoken[0].audio == report.spoken[0].audio
+
+
+def test_what_is_played_comes_back_as_an_echo_to_the_sample() -> None:
+    ramp = mulaw.encode((np.arange(1600, dtype=np.int16) - 800) * 20)
+    report = room(Silence(1.0), HangUp(), played=ramp, echo=Echo(-20.0, 0.1))
+    spoken, (played,) = report.samples(report.spoken), report.played
+    begin = round((played.at + 0.1) * 8000)
+    expected = mulaw.decode(mulaw.encode(np.rint(mulaw.decode(ramp) * 0.1).astype(np.int16)))
+    assert np.array_equal(spoken[begin : begin + 1600], expected)
+    assert not spoken[:begin].any()
+    assert not spoken[begin + 1600 :].any()
+
+
+def test_what_can_not_be_said_is_told_before_anything_is_dialled() -> None:
+    server = Server([TWILIO])
+    with pytest.raises(ValueError, match="line 7: there is no voice to say 'Hello'"):
+        call(server, Silence(1.0), Say(Speech("Hello"), line=7))
+    with pytest.raises(ValueError, match=r"step 1: .*nowhere\.wav"):
+        call(server, Say(Path("nowhere.wav")))
+    assert server.requests == []
 
 
 def test_after_the_stream_the_documents_go_on() -> None:

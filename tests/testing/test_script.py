@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from flowengine.testing.microphone import Echo
 from flowengine.testing.script import (
     Dialled,
     Drop,
@@ -20,6 +21,7 @@ from flowengine.testing.script import (
     WaitSilence,
     load_script,
 )
+from flowengine.testing.voices import Noise, Sound, Speech
 
 FULL = """\
 carrier: vobiz
@@ -65,17 +67,51 @@ def test_a_script(tmp_path: Path) -> None:
     )
 
 
+VOICED = """\
+line:
+  noise: {kind: babble, snr: 20, seed: 7}
+  echo: {level: -18, delay: 90ms}
+steps:
+  - say: {text: "I would like, <0.8s> uhm, bread", voice: en-us+f3, level: -25}
+  - say: {text: "Yes."}
+  - say: {sound: cough}
+  - say: {sound: dog, seconds: 1500ms, level: -30, seed: 4}
+"""
+
+
+def test_a_script_with_voices_noise_and_echo(tmp_path: Path) -> None:
+    path = tmp_path / "call.yaml"
+    path.write_text(VOICED)
+    script = load_script(path)
+    assert script.steps == (
+        Say(Speech("I would like, <0.8s> uhm, bread", "en-us+f3", -25.0), line=5),
+        Say(Speech("Yes.", "en-us", -22.0), line=6),
+        Say(Sound("cough", 0.6, -22.0, 1), line=7),
+        Say(Sound("dog", 1.5, -30.0, 4), line=8),
+    )
+    assert (script.noise, script.echo) == (Noise("babble", -42.0, 7), Echo(-18.0, 0.09))
+
+
+def test_noise_may_have_a_level_and_an_echo_its_defaults(tmp_path: Path) -> None:
+    path = tmp_path / "call.yaml"
+    path.write_text("line: {noise: {kind: car, level: -35}, echo: {}}\nsteps: []")
+    script = load_script(path)
+    assert (script.noise, script.echo) == (Noise("car", -35.0), Echo(-20.0, 0.12))
+    path.write_text("line: {}\nsteps: []")
+    assert load_script(path) == Script(())
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("", ":1: the script is empty"),
         ("steps:\n- a: [\n", ":3: expected"),
-        ("[]", ":1: expected a mapping with called, caller, carrier, steps, transfer"),
+        ("[]", ":1: expected a mapping with called, caller, carrier, line, steps, transfer"),
         ("caller: x", ":1: steps are missing"),
         ("steps: []\nsteps: []", ":2: 'steps' is there twice"),
         ("carrier: acme\nsteps: []", ":1: carrier is twilio or vobiz, not 'acme'"),
         ("steps: 1", ":1: expected a list"),
-        ("colour: red\nsteps: []", ":1: unknown 'colour'; known are called, caller, carrier, steps, transfer"),
+        ("colour: red\nsteps: []", ":1: unknown 'colour'; known are called, caller, carrier, line, steps, transfer"),
         ("steps:\n- jump: 1", ":2: a step has exactly one of wait_audio,"),
         ("steps:\n- hang_up", ":2: a step has exactly one of wait_audio,"),
         ("steps:\n- {keys: '1', silence: 1}", ":2: a step has exactly one of wait_audio,"),
@@ -86,6 +122,17 @@ def test_a_script(tmp_path: Path) -> None:
         ("steps:\n- drop: softly", ":2: drop is reset, abort or a close code, not 'softly'"),
         ("steps:\n- {drop: reset, then: cry}", ":2: then is continue or nothing, not 'cry'"),
         ("steps:\n- hang_up: false", ":2: hang_up takes true"),
+        ("steps:\n- say: {voice: f3}", ":2: a text or a sound is missing"),
+        ("steps:\n- say: {text: a, speed: 2}", ":2: unknown 'speed'; known are level, text, voice"),
+        ("steps:\n- say:\n    sound: rain", ":3: there is no sound 'rain'; known are white, car"),
+        ("steps:\n- say: {sound: cough, level: loud}", ":2: not a number: 'loud'"),
+        ("steps:\n- say: {text: a, level: 3}", ":2: a level is 0 or less, in dB, not 3"),
+        ("steps: []\nline: noisy", ":2: expected a mapping with echo, noise"),
+        ("steps: []\nline:\n  noise: {kind: car}", ":3: noise has a kind, and either a level"),
+        ("steps: []\nline:\n  noise: {kind: car, snr: 3, level: -30}", ":3: noise has a kind, and either a level"),
+        ("steps: []\nline:\n  noise: {level: -30}", ":3: noise has a kind, and either a level"),
+        ("steps: []\nline:\n  noise: {kind: rain, snr: 3}", ":3: there is no sound 'rain'"),
+        ("steps: []\nline:\n  echo: {level: -20, room: 3}", ":3: unknown 'room'; known are delay, level"),
         ("transfer: [maybe]\nsteps: []", ":1: a dial ends with busy, noanswer"),
         ("transfer: [{}]\nsteps: []", ":1: a dial ends with busy, noanswer"),
     ],
