@@ -55,6 +55,7 @@ class BargeIn:
         self.floor = -200.0  # what is not louder gave a false alarm in this prompt
         self.paused_at: float | None = None
         self._policy: Interruptible | None = None
+        self._told = False  # what words there were do not count
         self._loudest = -200.0
 
     def begin(self, policy: Interruptible | None) -> None:
@@ -79,11 +80,15 @@ class BargeIn:
             return None
         self.paused_at = now
         self._loudest = level
+        self._told = False
         return Verdict.PAUSE
 
     def words(self, count: int, now: float) -> Verdict | None:
-        """The transcriber has told so many words that count, of the present utterance."""
-        if self._policy is None or count < max(1, self._policy.words):
+        """The transcriber has told words, of which so many count in the present utterance."""
+        if self._policy is None:
+            return None
+        if count < max(1, self._policy.words):
+            self._told = count == 0
             return None
         self.end()
         return Verdict.STOP
@@ -97,7 +102,7 @@ class BargeIn:
         if not self._policy.transcribed and voiced >= ALONE:
             self.end()
             return Verdict.STOP
-        late = LATE_WORDS if self._policy.transcribed else 0.0
+        late = LATE_WORDS if self._policy.transcribed and not self._told else 0.0
         quiet = not speaking and now >= max(self.paused_at + NO_WORDS, last + late)
         if quiet or now >= self.paused_at + PATIENCE:
             self.paused_at = None

@@ -113,8 +113,8 @@ ask:
         """Give the variable a value when it is done."""
         return (spec.into,) if outcome == "done" and spec.into else ()
 
-    def not_yet(self, node: Node, flow: Flow) -> tuple[str, Span] | None:
-        """No server listens yet."""
+    def by_voice_alone(self, node: Node) -> tuple[str, Span] | None:
+        """A value without keys needs words."""
         return None if "keys" in node.spec.by else ("a value by voice alone", node.type_span or node.name_span)
 
     def own_keys(self, ctx: Context) -> str:

@@ -94,8 +94,8 @@ main:
         """Give the keys of the options."""
         return choosing.key_sequences(spec.options)
 
-    def not_yet(self, node: Node, flow: Flow) -> tuple[str, Span] | None:
-        """No server listens yet, so an option needs a key."""
+    def by_voice_alone(self, node: Node) -> tuple[str, Span] | None:
+        """An option without a key needs words."""
         silent = next((option for option in node.spec.options if not option.keys), None)
         return ("an option by voice alone", silent.span) if silent else None
 

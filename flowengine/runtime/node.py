@@ -292,6 +292,9 @@ class RunningNode(NodeType, Protocol):
     def wishes(self, spec: Any) -> tuple[type[Effect], ...]:
         """Name the effects that this node has beyond those that every shell carries out."""
 
+    def by_voice_alone(self, node: Node) -> tuple[str, Span] | None:
+        """Say what of a node callers can do by voice and not by keys, and where it is written; None for nothing."""
+
     def not_yet(self, node: Node, flow: Flow) -> tuple[str, Span] | None:
         """Say what of a node this version does not run, and where it is written; None where it runs all of it."""
 
@@ -332,6 +335,10 @@ class RunningHalf:
     def wishes(self, spec: Any) -> tuple[type[Effect], ...]:
         """Wish for nothing but what every node does: to play, to transfer, to hang up."""
         return ()
+
+    def by_voice_alone(self, node: Node) -> tuple[str, Span] | None:
+        """Nothing needs words."""
+        return None
 
     def not_yet(self, node: Node, flow: Flow) -> tuple[str, Span] | None:
         """Run everything."""

@@ -84,7 +84,10 @@ class Application:
             ports.transcriber,
         )
         self.flows = FlowFolder(
-            ports.store, plugins.node_types(), lambda flow: disallowed(flow, settings.tools, settings.env)
+            ports.store,
+            plugins.node_types(),
+            lambda flow: disallowed(flow, settings.tools, settings.env),
+            words=ports.transcriber is not None,
         )
         self.findings: list[tuple[Loaded, str]] = []
         self._http: Starlette | None = None

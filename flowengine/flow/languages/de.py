@@ -252,10 +252,9 @@ LANGUAGE = Language(
     ),
     backchannels=phrases("mhm, mm, mmm, hm, hmm, ah, ahm, aha, oh, ach, ach so, soso, eh, ehm"),
     unfinished=phrases(
-        "ah, ahm, ehm, eh, hm, hmm, und, oder, aber, also, weil, wenn, dass, das, ob, zu, zum, zur, von, vom, fur, "
-        "mit, in, im, am, an, auf, bei, beim, uber, als, der, die, den, dem, des, ein, eine, einen, einem, einer, "
-        "mein, meine, meinen, meiner, ihr, ihre, ich, wir, es, ist, sind, war, mochte, will, wollte, wurde, brauche, "
-        "kann, konnte, hatte, nun, vielleicht, moment"
+        "ah, ahm, ehm, eh, hm, hmm, und, oder, aber, weil, wenn, dass, ob, zum, zur, von, vom, fur, mit, in, im, bei, "
+        "beim, uber, als, der, die, den, dem, des, ein, eine, einen, einem, einer, mein, meine, meinen, meiner, ihre, "
+        "ich, mochte, wurde, hatte"
     ),
     yes=phrases(
         "super, prima, aber ja, aber sicher, aber gerne, aber gern, aber naturlich, jaja, das ist es, ja, jawohl, "
