@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowengine.call.ears import Ears
 from flowengine.call.lag import LoopLag
-from flowengine.call.ports import AudioStore, Store, Synthesizer, ToolRunner, Transcriber, VoiceDetector
+from flowengine.call.ports import AudioStore, RecordingStore, Store, Synthesizer, ToolRunner, Transcriber, VoiceDetector
 from flowengine.call.voice import Voice
 from flowengine.call.wheel import Wheel
 from flowengine.errors import ProviderError, RemoteError
@@ -42,6 +42,7 @@ class Engine:
         entropy: Callable[[int], bytes] = secrets.token_bytes,
         detector: VoiceDetector | None = None,
         transcriber: Transcriber | None = None,
+        recordings: RecordingStore | None = None,
     ) -> None:
         self.store = store
         self._detector = detector
@@ -53,6 +54,7 @@ class Engine:
         self.voice = Voice(synthesizer, audio_store, self.spawn)
         self.ears = Ears(detector) if detector else None
         self.transcriber = transcriber
+        self.recordings = recordings
         self.sessions: dict[str, CallSession] = {}
         self.counts: Counter[str] = Counter()
         self.tools = dict(tools or {})  # who runs tools, by their kind

@@ -72,6 +72,7 @@ class Listening:
         self._carrier_time: float | None = None
         self._sounded = -TAIL  # when something of ours was last with the carrier
         self._level = level.FLOOR
+        self.voice_at = float("-inf")  # when anybody spoke last, however softly
         self._echo = Echo()
         self._activity = Activity()
         self._caller = CallerLevel()
@@ -137,6 +138,8 @@ class Listening:
             played = self._speaking.playout.playing(came, self._carrier_time)
             loud = min(loud, self._echo.remaining(bytes(self._recent), played))
         self._level = loud
+        if probability >= SPEECH and loud > level.FLOOR:
+            self.voice_at = came
         changed = self._activity.feed(Window(came, len(window) / RATE, probability, loud), self._caller.gate)
         if self._activity.speaking and probability >= SPEECH:
             self._caller.voice(loud)

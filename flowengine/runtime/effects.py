@@ -145,9 +145,10 @@ class Record(Struct, frozen=True, tag=True):
 
 
 class StopRecording(Struct, frozen=True, tag=True):
-    """End a recording now; ``RecordingFinished`` follows."""
+    """End a recording now; ``RecordingFinished`` follows. Without ``keep`` nobody wants it, and nothing is kept."""
 
     recording: str
+    keep: bool = True
 
 
 class PressKeys(Struct, frozen=True, tag=True):

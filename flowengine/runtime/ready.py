@@ -11,7 +11,7 @@ from flowengine.runtime import effects as wish
 from flowengine.runtime.node import RunningNode
 
 # What the shell of calls does not carry out yet (`call/session.py`).
-MISSING: frozenset[type[wish.Effect]] = frozenset({wish.Ask, wish.Record})
+MISSING: frozenset[type[wish.Effect]] = frozenset({wish.Ask})
 _BY_KEY = "give it a key as well, or name a transcriber in the settings: `speech: {transcriber: {use: …}}`"
 _HELP = "`check`, `graph`, `test` and editors know it; a server can not run it yet"
 

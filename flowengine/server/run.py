@@ -24,7 +24,7 @@ from flowengine import plugins
 from flowengine.call.calls import Calls
 from flowengine.call.engine import Engine
 from flowengine.call.lost import watch
-from flowengine.call.ports import AudioStore, Store, Synthesizer, ToolRunner, Transcriber, VoiceDetector
+from flowengine.call.ports import AudioStore, RecordingStore, Store, Synthesizer, ToolRunner, Transcriber, VoiceDetector
 from flowengine.call.tokens import LIFETIME, Signer
 from flowengine.errors import EnvironmentProblem
 from flowengine.flow.diagnostics import Severity
@@ -65,6 +65,7 @@ class Ports:
     entropy: Callable[[int], bytes] = secrets.token_bytes
     detector: VoiceDetector | None = None
     transcriber: Transcriber | None = None
+    recordings: RecordingStore | None = None
 
 
 class Application:
@@ -82,6 +83,7 @@ class Application:
             ports.entropy,
             ports.detector,
             ports.transcriber,
+            ports.recordings,
         )
         self.flows = FlowFolder(
             ports.store,
