@@ -111,10 +111,9 @@ class Listening:
         if self._transcribing is None:
             return
         expected = Expected(listen.lang, listen.kind, listen.phrases, listen.least, listen.most)
+        self._transcribing.expect(expected)
         if self._task is None and listen.kind != "nothing":
-            self._task = self._spawn(self._transcribing.run(expected), "transcribe")
-        else:
-            self._transcribing.expect(expected)
+            self._task = self._spawn(self._transcribing.run(), "transcribe")
 
     def close(self) -> None:
         """The stream is over."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 
 from flowengine.call.ports import Expected, Heard, Transcriber, Transcription
-from flowengine.errors import ProviderError
+from flowengine.errors import Bug, ProviderError
 
 CONNECT = 5.0
 """Seconds that opening a stream's words may take."""
@@ -39,13 +39,17 @@ class Transcribing:
         self._expected: Expected | None = None
         self._speech: bool | None = None  # the last that the detector said: somebody speaks, or has stopped
 
-    async def run(self, expected: Expected) -> None:
-        """Take words until the stream ends (then this is cancelled) or the transcriber is lost."""
-        self._expected = expected
+    async def run(self) -> None:
+        """Take words until the stream ends (then this is cancelled) or the transcriber is lost.
+
+        What is expected must have been said before.
+        """
+        if self._expected is None:
+            raise Bug("nobody said what is expected")
         try:
             async with AsyncExitStack() as stack:
                 async with asyncio.timeout(CONNECT):
-                    words = await stack.enter_async_context(self._transcriber.listen(self._call, expected))
+                    words = await stack.enter_async_context(self._transcriber.listen(self._call, self._expected))
                 self._open(words)
                 # Bounded by the stream: the session cancels this, and a provider watches its own connection.
                 async for heard in words:
