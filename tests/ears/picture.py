@@ -40,7 +40,8 @@ def _false_stops(systems: Mapping[str, Scores], top: int) -> tuple[list[str], in
     names = list(dict.fromkeys(name.rpartition(" ")[0] + " *" for name in rows(systems, "undisturbed")))
     pieces = [_text(_LEFT, top, "False stops per 10 min of prompt; the thin line ends at the 95 % bound", size=13)]
     y = top + 14
-    for row in ([ALL] if names else []) + names:
+    pieces += _axis(y, y + _ROW * (len(names) + 1), _SHOWN, 5, "")
+    for row in (ALL, *names):
         pieces.append(_text(_LEFT - 8, y + 11, row.removesuffix(" *"), anchor="end"))
         for number, scores in enumerate(systems.values()):
             found = falsely(together(scores, "undisturbed", row))
@@ -53,7 +54,6 @@ def _false_stops(systems: Mapping[str, Scores], top: int) -> tuple[list[str], in
                 pieces.append(_line(_LEFT, middle, _LEFT + _scaled(found.bound, _SHOWN), middle, colour))
                 pieces.append(_bar(_LEFT, at, wide, height, colour))
         y += _ROW
-    pieces += _axis(top + 14, y, _SHOWN, 5, "")
     return pieces, y - top + 16
 
 
@@ -66,10 +66,10 @@ def _delays(systems: Mapping[str, Scores], top: int) -> tuple[list[str], int]:
         ("Turns that had been answered, by ms after the caller's end (those cut into, never)", _end_values),
     ):
         pieces.append(_text(_LEFT, y, title, size=13))
+        pieces += _axis(y + 10, y + 100, _SECONDS * 1000, 4, " ms")
         for number, scores in enumerate(systems.values()):
             latencies, count = values(scores)
             pieces.append(_steps(latencies, count, y + 10, 90, _colour(number)))
-        pieces += _axis(y + 10, y + 100, _SECONDS * 1000, 4, " ms")
         pieces.append(_text(_LEFT - 8, y + 18, "100 %", anchor="end"))
         pieces.append(_text(_LEFT - 8, y + 100, "0 %", anchor="end"))
         y += 140
@@ -89,7 +89,9 @@ def _end_values(scores: Scores) -> tuple[list[float], int]:
 def _selectivity(systems: Mapping[str, Scores], top: int) -> tuple[list[str], int]:
     pieces = [_text(_LEFT, top, "Share that did not cut the prompt; pale: but paused it for 200 ms", size=13)]
     y = top + 14
-    for row in rows(systems, "asides"):
+    names = rows(systems, "asides")
+    pieces += _axis(y, y + _ROW * 2 * len(names), 1.0, 4, "")
+    for row in names:
         pieces.append(_text(_LEFT - 8, y + 11, row, anchor="end"))
         for number, scores in enumerate(systems.values()):
             found = together(scores, "asides", row)
@@ -99,7 +101,6 @@ def _selectivity(systems: Mapping[str, Scores], top: int) -> tuple[list[str], in
                 wide = _scaled(share / len(found), 1.0) if found else 0.0
                 pieces.append(_bar(_LEFT, at, wide, height, _colour(number), opacity))
         y += _ROW * 2
-    pieces += _axis(top + 14, y, 1.0, 4, "")
     return pieces, y - top + 16
 
 
