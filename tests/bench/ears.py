@@ -13,14 +13,15 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from tests.ears.driver import SIDE_BY_SIDE, SYSTEMS, System, on_virtual_time, over_sockets
+from tests.ears.baselines import energy
+from tests.ears.driver import SIDE_BY_SIDE, System, keys_only, on_virtual_time, over_sockets
 from tests.ears.following import reference
 from tests.ears.picture import picture
 from tests.ears.scenarios import KINDS, REFERENCE, scenarios
@@ -28,6 +29,8 @@ from tests.ears.table import Scores, table
 from tests.ears.voice import ThreadedVoice, opened
 
 FOLDER = Path("bench-ears")
+SYSTEMS: Mapping[str, System] = {"energy": energy, "keys": keys_only}
+"""What is compared, by name: everything that is made as ``driver.System`` says."""
 
 
 def measure(

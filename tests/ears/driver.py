@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -48,10 +48,6 @@ class System(Protocol):
 def keys_only(settings: Settings, ports: Ports, timeline_of: TimelineOf) -> Application:
     """Make an engine without ears: what every other one must be better than, and worse than in false stops only."""
     return Application(settings, ports)
-
-
-SYSTEMS: Mapping[str, System] = {"keys": keys_only}
-"""What can be measured, by name."""
 
 
 class _Calls(MemoryStore):

@@ -51,7 +51,7 @@ class Interruption:
     τ-voice: "yield — the agent stopped within the no-yield window (2.0 s). The time to stop is the yield latency";
     "no_yield — the agent kept talking through the window". ``latency`` is in seconds, from the labelled onset of the
     speech to the last audible sample of the prompt, None where it was not stopped in 2 s. ``early``: the prompt was
-    over before the caller spoke, so there was nothing to interrupt, which is a false stop.
+    cut before the caller spoke, so there was nothing to interrupt, which is a false stop.
     """
 
     latency: float | None
@@ -64,7 +64,7 @@ class Aside:
 
     τ-voice: selectivity is the "fraction of user backchannels the agent correctly talked through", error = "yields
     within 1.0 s". ``kept``: it was not cut for good within 1 s of the sound's end; ``unbroken``: it was not silent for
-    a tick of 200 ms either, which is τ-voice's own, stricter measure.
+    a tick of 200 ms either, which is τ-voice's own, stricter measure. A prompt that was cut even before was not kept.
     """
 
     kept: bool
@@ -108,9 +108,9 @@ def undisturbed(report: CallReport, prompt: Track) -> Undisturbed:
 def interruption(report: CallReport, prompt: Track) -> Interruption:
     """Score the first thing that the caller said into a prompt."""
     heard = follow(report.samples(report.played), prompt)
-    timeline, said = _first(report)
-    onset = timeline.time(said, said.clip.onset)
-    if heard.end < onset:
+    first = _first(report)
+    onset = first[0].time(first[1], first[1].clip.onset) if first else math.inf
+    if heard.end < onset and not heard.whole:
         return Interruption(None, early=True)
     if heard.whole or heard.end > onset + NO_YIELD:
         return Interruption(None)
@@ -120,9 +120,12 @@ def interruption(report: CallReport, prompt: Track) -> Interruption:
 def aside(report: CallReport, prompt: Track) -> Aside:
     """Score the first thing that the caller said into a prompt as something that is not to stop it."""
     heard = follow(report.samples(report.played), prompt)
-    timeline, said = _first(report)
+    first = _first(report)
+    if first is None:
+        return Aside(kept=False, unbroken=False)
+    timeline, said = first
     onset, end = timeline.time(said, said.clip.onset), timeline.time(said, said.clip.end)
-    kept = heard.whole or not onset <= heard.end <= end + SELECTIVE
+    kept = heard.whole or heard.end > end + SELECTIVE
     broken = any(onset <= pause.at <= end + SELECTIVE and pause.seconds >= TICK for pause in heard.pauses)
     return Aside(kept, kept and not broken)
 
@@ -159,11 +162,9 @@ def _all(report: CallReport) -> list[tuple[Timeline, Said]]:
     return [(timeline, said) for timeline in report.timelines for said in timeline.said]
 
 
-def _first(report: CallReport) -> tuple[Timeline, Said]:
-    found = _all(report)
-    if not found:
-        raise ValueError("the caller said nothing")
-    return found[0]
+def _first(report: CallReport) -> tuple[Timeline, Said] | None:
+    """Give what was said first; None where the call was over before."""
+    return next(iter(_all(report)), None)
 
 
 def quantile(values: Sequence[float], q: float) -> float | None:

@@ -36,7 +36,7 @@ class Scores:
     turns: dict[str, list[Turn]] = field(default_factory=dict)
 
     def add(self, scenario: Scenario, report: CallReport, prompt: Track) -> None:
-        """Score a call. Raises ``ValueError`` for one in which the caller came to say nothing."""
+        """Score a call."""
         match scenario.kind:
             case "noise":
                 self.undisturbed.setdefault(scenario.cell, []).append(undisturbed(report, prompt))
