@@ -23,7 +23,7 @@ PAUSE = 0.15
 
 _NEARLY = 0.25  # seconds at the end of a prompt without which it still counts as whole
 _SNIPPET = 0.5  # seconds that are looked for in the reference
-_BACK, _ON = 4.0, 1.0  # seconds before and after the expected place where it is looked for
+_BACK, _ON = 4.0, 2.0  # seconds before and after where it stopped in which it is looked for
 _ALIKE = 0.6  # correlation from which two pieces are the same
 _BLOCK = 800  # samples that are compared when something may have been cut without a silence
 
@@ -43,6 +43,7 @@ class Heard:
     """What was heard of a prompt, times in seconds of the call.
 
     ``played`` is how much of it was heard, without the pauses; ``whole``: up to its end; ``known``: it is the prompt.
+    ``due`` is when it would have been audible again after ``end``: later than that where the speaker took a breath.
     """
 
     begin: float
@@ -51,6 +52,7 @@ class Heard:
     pauses: tuple[Pause, ...]
     whole: bool
     known: bool = True
+    due: float = 0.0
 
 
 def audible(track: Track) -> NDArray[np.bool_]:
@@ -90,7 +92,7 @@ def follow(track: Track, prompt: Track) -> Heard:
         played, place, stop = played + same, place + same, start + same
         if cut or place >= len(prompt) - _NEARLY * RATE:
             break
-        found = _find(track[again : again + round(_SNIPPET * RATE)], prompt, place + again - stop)
+        found = _find(track[again : again + round(_SNIPPET * RATE)], prompt, place)
         if found is None:
             break
         own = _silence(prompt, place)
@@ -100,7 +102,8 @@ def follow(track: Track, prompt: Track) -> Heard:
             played += again - stop
         start, place = again, found
     whole = place >= len(prompt) - _NEARLY * RATE
-    return Heard(begin / RATE, stop / RATE, played / RATE, tuple(pauses), whole, known=played > 0)
+    due = (stop + _silence(prompt, place)) / RATE
+    return Heard(begin / RATE, stop / RATE, played / RATE, tuple(pauses), whole, played > 0, due)
 
 
 def _same(heard: Track, prompt: Track) -> int:

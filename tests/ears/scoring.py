@@ -50,8 +50,9 @@ class Interruption:
 
     τ-voice: "yield — the agent stopped within the no-yield window (2.0 s). The time to stop is the yield latency";
     "no_yield — the agent kept talking through the window". ``latency`` is in seconds, from the labelled onset of the
-    speech to the last audible sample of the prompt, None where it was not stopped in 2 s. ``early``: the prompt was
-    cut before the caller spoke, so there was nothing to interrupt, which is a false stop.
+    speech to the last audible sample of the prompt: None where it was not stopped in 2 s, 0 where the prompt was
+    between two words when the caller began, and was not heard again. ``early``: the prompt was cut before the caller
+    spoke, so there was nothing to interrupt, which is a false stop.
     """
 
     latency: float | None
@@ -110,11 +111,11 @@ def interruption(report: CallReport, prompt: Track) -> Interruption:
     heard = follow(report.samples(report.played), prompt)
     first = _first(report)
     onset = first[0].time(first[1], first[1].clip.onset) if first else math.inf
-    if heard.end < onset and not heard.whole:
+    if heard.due < onset and not heard.whole:
         return Interruption(None, early=True)
     if heard.whole or heard.end > onset + NO_YIELD:
         return Interruption(None)
-    return Interruption(heard.end - onset)
+    return Interruption(max(0.0, heard.end - onset))
 
 
 def aside(report: CallReport, prompt: Track) -> Aside:

@@ -185,7 +185,12 @@ def _rows(
 
 def _falsely_text(scores: Sequence[Undisturbed]) -> str:
     found = falsely(scores)
-    return f"{found.rate:.1f} (<{found.bound:.1f})  {found.pause_rate:5.1f}  {found.paused_share:4.0%}"
+    return f"{_rate(found.rate)} (<{_rate(found.bound)})  {_rate(found.pause_rate):>5}  {found.paused_share:4.0%}"
+
+
+def _rate(per_ten_minutes: float) -> str:
+    """Write a rate; what is stopped in its first seconds gives figures that mean nothing but often."""
+    return f"{per_ten_minutes:.1f}" if per_ten_minutes < 100 else ">99"
 
 
 def _yields_text(scores: Sequence[Interruption]) -> str:

@@ -52,6 +52,12 @@ def test_it_may_go_on_a_little_before_or_after_where_it_stopped() -> None:
         assert pause.seconds == pytest.approx(1.0, abs=0.06)
 
 
+def test_a_pause_may_be_long() -> None:
+    heard = follow(np.concatenate([part(0, 2.0), silence(9.0), part(2.0)]), PROMPT)
+    assert heard.whole
+    assert [round(pause.seconds, 1) for pause in heard.pauses] == [9.0]
+
+
 def test_a_short_silence_is_no_pause_and_a_pause_in_the_speakers_own_is_the_rest_of_it() -> None:
     assert follow(np.concatenate([part(0, 2.0), silence(0.12), part(2.0)]), PROMPT).pauses == ()
     heard = follow(np.concatenate([part(0, 4.2), silence(1.0), part(4.2)]), PROMPT)

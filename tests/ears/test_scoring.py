@@ -62,6 +62,15 @@ def test_interruptions_that_are_missed_late_or_no_interruptions() -> None:
     assert interruption(report((1.0, prompt(0, 1.0))), PROMPT) == Interruption(None, early=True)
 
 
+def test_an_interruption_in_a_breath_of_the_speaker_takes_no_time() -> None:
+    """The prompt has a second of silence of its own; the caller begins in it, and the prompt does not go on."""
+    breathing = np.concatenate([prompt(0, 1.95), np.zeros(RATE, np.int16), prompt(2, 5)])
+    scored = interruption(report((1.0, breathing[: 2 * RATE]), said=STOP, at=3.0), breathing)
+    assert scored == Interruption(0.0)
+    earlier = interruption(report((1.0, breathing[: 2 * RATE]), said=STOP, at=4.5), breathing)
+    assert earlier.early
+
+
 def test_a_pause_that_becomes_a_stop_counts_from_its_begin() -> None:
     """Silent for 800 ms, then the answer to what was said: to the caller the prompt ended with its last sound."""
     scored = interruption(report((1.0, prompt(0, 2.3)), (4.1, speech(1.0, 5)), said=STOP, at=3.0), PROMPT)

@@ -63,6 +63,12 @@ def test_the_table() -> None:
     assert figures["hold 1 s"] == ["1/3", "1", "1/3", "700", "ms", "/", "700", "ms", "-"]
 
 
+def test_a_rate_that_means_nothing_but_often_is_not_spelled_out() -> None:
+    text = table({"ours": Scores(undisturbed={"tv -25": [Undisturbed(0.2, True, 0, 0.0)]})})
+    assert "tv -25" in text
+    assert ">99 (<>99)" in text
+
+
 def test_the_picture_is_whole_xml_and_says_what_it_shows() -> None:
     drawn = picture({"ours": scores(), "<none>": Scores()}, "seed 1 & more")
     root = ElementTree.fromstring(drawn)  # noqa: S314  # we drew it
