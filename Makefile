@@ -1,10 +1,10 @@
 # `make demo` and `make test` need Python 3.11 or newer and nothing else; what is missing is named with the line that mends it.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench schemas editors fuzz simulate constraints clean
+.PHONY: help setup demo test check format bench bench-ears schemas editors fuzz simulate constraints clean
 BIN := .venv/bin
 
 help:  ## show the targets
-	@sed -n 's/^\([a-z]*\):.*##/  make \1 -/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*##/  make \1 -/p' $(MAKEFILE_LIST)
 
 setup:  ## make the environment in .venv, or mend it
 	@.ci/setup
@@ -30,6 +30,9 @@ bench: setup  ## measure the checker, the interpreter, whole calls, and the line
 	$(BIN)/python tests/bench/calls.py
 	$(BIN)/python tests/bench/line.py
 
+bench-ears: setup  ## score how well the engine listens, by labelled calls, in bench-ears/ (CALLS=2 SEED=1 SOCKETS=1)
+	@$(BIN)/python tests/bench/ears.py --calls $(or $(CALLS),2) --seed $(or $(SEED),1) $(if $(SOCKETS),--sockets)
+
 schemas: setup  ## make schemas/ anew: the JSON Schemas, and the tables of the language reference
 	@for name in flow included tests settings events; do $(BIN)/python -m flowengine schema $$name > schemas/$$name.schema.json; done
 	@PYTHONPATH=. $(BIN)/python tests/reference.py
@@ -51,5 +54,5 @@ constraints: setup  ## pin what pyproject.toml asks for, in constraints.txt
 		--no-header --no-annotate --quiet -o constraints.txt
 
 clean:  ## delete what can be made again: .venv, caches, the demo's files
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis demo dist
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis demo bench-ears dist
 	find flowengine tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -67,10 +67,11 @@ class Said:
 
 @dataclass(slots=True)
 class Timeline:
-    """What was spoken into one stream. Its sample 0 was spoken at ``at``, in seconds of the call."""
+    """What was spoken into one stream, of which ``sent`` samples were sent so far; the first at ``at`` of the call."""
 
     at: float = 0.0
     said: list[Said] = field(default_factory=list)
+    sent: int = 0
 
     def time(self, said: Said, seconds: float) -> float:
         """Give the time of the call at a time of a clip."""

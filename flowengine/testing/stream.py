@@ -96,7 +96,6 @@ class Stream:
     ) -> None:
         self._frame = frame
         self._microphone = microphone
-        self._sent = 0
         self._timeline = Timeline(diary.clock())
         if carried is not None:
             self._timeline.said.append(Said(len(voice) - len(carried.audio), carried))
@@ -143,7 +142,7 @@ class Stream:
 
     def speak(self, clip: Clip) -> None:
         """Say a clip after what is still to be said."""
-        said = Said(self._sent + len(self._voice), clip)
+        said = Said(self._timeline.sent + len(self._voice), clip)
         self._timeline.said.append(said)
         self._diary.emit("say", seconds=clip.seconds, text=clip.text, position=said.position)
         self._voice.extend(clip.audio)
@@ -190,14 +189,14 @@ class Stream:
         self._timeline.at = spoken.at
         self._diary.report.spoken.append(spoken)
         while not self._leaving:
-            due = spoken.at + (self._sent + self._frame) / RATE
+            due = spoken.at + (self._timeline.sent + self._frame) / RATE
             await asyncio.sleep(max(0.0, due - self._diary.clock()))
             voice = bytes(self._voice[: self._frame]).ljust(self._frame, b"\xff")
             del self._voice[: self._frame]
-            frame = self._microphone.hear(voice, spoken.at, self._sent)
+            frame = self._microphone.hear(voice, spoken.at, self._timeline.sent)
             spoken.audio += frame
-            self._up.put(self._carrier.media(frame, spoken.at + self._sent / RATE))
-            self._sent += self._frame
+            self._up.put(self._carrier.media(frame, spoken.at + self._timeline.sent / RATE))
+            self._timeline.sent += self._frame
 
     async def _read(self) -> None:
         while (text := await self._socket.receive()) is not None:

@@ -1,9 +1,11 @@
 """A transcriber that knows what was said: it reads the labels of a simulated phone, as late as real ones are.
 
 It counts the samples that it is sent and tells of a word when so much audio has come after the word's end: no clock, so
-it is exact on a virtual clock and true over sockets. It is for one whole stream: sample 0 of what it is sent is sample
-0 of what the phone sent. It has the methods of ``call.ports.Transcriber`` without importing it; how an event is made
-is given (``heard``, usually ``ports.Heard``), so the phone stays a stranger to the engine.
+it is exact on a virtual clock and true over sockets. Sample 0 of what it is sent is sample 0 of what the phone sent; of
+a stream that it hears from later on it takes what is missing for lost when the phone is a second ahead.
+
+It has the methods of ``call.ports.Transcriber`` without importing it; how an event is made is given (``heard``, usually
+``ports.Heard``), so the phone stays a stranger to the engine.
 
 Of its two manners one gives words only, `final` after ``finish``; the other also ends turns, in the way of Deepgram
 Flux (https://developers.deepgram.com/docs/flux/state): a turn is a clip, or clips that follow before its end is told.
@@ -32,6 +34,7 @@ QUEUE = 1000
 _UPDATE = 0.25  # seconds between two updates of a turn (Flux)
 _HESITATION = 0.6  # a longer silence between words looks like the end of a turn
 _EAGER = 0.15  # seconds by which a likely end comes before the end
+_LOST = 1.0  # seconds by which the phone is ahead of what came: that audio is not coming any more
 _FINALS = 0.1  # seconds from ``finish`` to the final words, if they were recognized already
 
 
@@ -124,6 +127,7 @@ class ScriptedTranscription(Generic[T]):
         self._delay = words
         self._turns = turns
         self._position = 0
+        self._ahead = timeline.sent  # what the phone had sent when something came last
         self._taken = 0
         self._final = 0
         self._spoken: list[_Word] = []
@@ -151,6 +155,7 @@ class ScriptedTranscription(Generic[T]):
     def send(self, audio: bytes) -> None:
         """Take µ-law audio, and tell what is due by now."""
         self._position += len(audio)
+        self._catch_up()
         new = self._timeline.said[self._taken :]
         self._taken += len(new)
         for said in new:
@@ -163,6 +168,14 @@ class ScriptedTranscription(Generic[T]):
             if len(self._spoken) > first:
                 self._schedule(first)
         self._tell_due()
+
+    def _catch_up(self) -> None:
+        """Skip what was lost, but not while what waited comes all at once: the phone stands still meanwhile."""
+        ahead, self._ahead = self._ahead, self._timeline.sent
+        if ahead != self._ahead and self._ahead - self._position > _LOST * RATE:
+            self._position = self._ahead
+        if self._ahead:
+            self._position = min(self._position, self._ahead)
 
     def expect(self, expected: object) -> None:
         """What was said does not depend on it."""

@@ -162,6 +162,25 @@ def test_the_ends_of_turns_are_spread_as_those_of_flux() -> None:
     assert 1.2 < delays[1900] < 1.8
 
 
+@pytest.mark.parametrize("kept", [0.0, 2.0])
+def test_one_that_is_opened_late_hears_what_is_said_from_then_on(kept: float) -> None:
+    """The phone has sent 10 s; what was kept of it comes at once, what comes then is that of now."""
+
+    async def go() -> list[Heard]:
+        timeline = Timeline(said=[Said(11 * RATE, YES)], sent=10 * RATE)
+        async with ScriptedTranscriber(lambda _: timeline, Heard).listen("call", None) as words:
+            for _ in range(round(kept * RATE / FRAME)):
+                words.send(bytes(FRAME))
+            while timeline.sent < 12 * RATE:
+                timeline.sent += FRAME
+                words.send(bytes(FRAME))
+                if timeline.sent == 11.64 * RATE:
+                    assert words._events.qsize() == 1  # it began, and the word comes 250 ms after its end
+        return [heard async for heard in words]
+
+    assert [(heard.kind, heard.text) for heard in asyncio.run(go())] == [("started", ""), ("interim", "yes")]
+
+
 def test_who_does_not_read_loses_the_oldest() -> None:
     async def go() -> list[Heard]:
         many = clip(*((str(n), n * 0.01, n * 0.01 + 0.01) for n in range(QUEUE + 100)))
