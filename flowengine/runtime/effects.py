@@ -40,7 +40,6 @@ class Policy(Struct, frozen=True, tag=True):
 
     ``deaf`` is a key that does not until ``deaf_until`` (on the call's clock): an end key that comes a moment too late.
     With ``speech`` the caller's words do too, ``words`` at least, of which those in ``ignore`` do not count.
-    ``yesno``: yes or no is expected, so that "mhm" is an answer.
     """
 
     keys: str
@@ -50,7 +49,6 @@ class Policy(Struct, frozen=True, tag=True):
     speech: bool = False
     words: int = 0
     ignore: tuple[str, ...] = ()
-    yesno: bool = False
 
 
 class Listen(Struct, frozen=True, tag=True):

@@ -12,7 +12,7 @@ from functools import lru_cache
 from flowengine.flow.languages import folding, language
 from flowengine.runtime import numerals, spoken
 from flowengine.runtime.effects import Listen
-from flowengine.runtime.understanding import agrees, skips, words
+from flowengine.runtime.understanding import agrees, inside, skips, words
 
 COMPLETE, LIKELY, PLAIN, MIDDLE, OPEN = 0.0, 0.6, 1.0, 1.7, 2.4
 """Factors for `speech_end` (0.7 s): none, 0.4 s, 0.7 s, 1.2 s and 1.7 s."""
@@ -30,7 +30,7 @@ def patience(listen: Listen, text: str) -> float:
     if _unfinished(text, lang):
         return OPEN
     if kind == "yesno":
-        return LIKELY if agrees(text, lang) is not None else PLAIN
+        return LIKELY if agrees(text, lang) is not None else MIDDLE
     if kind in ("choice", "enum"):
         return _choice(listen.phrases, text, lang)
     if kind in _VALUES:
@@ -50,13 +50,15 @@ def _digits(listen: Listen, text: str) -> float:
 
 
 def _choice(phrases: tuple[str, ...], text: str, lang: str) -> float:
-    """A whole phrase is an answer, unless it may be the beginning of a longer one."""
+    """A whole phrase is an answer, unless it may be the beginning of a longer one; without one it is still to come."""
     said = words(text, lang)
     known = [_phrase(phrase, lang) for phrase in phrases]
     longer = any(len(phrase) > len(said) and phrase[: len(said)] == said for phrase in known)
     if longer:
         return PLAIN
-    return LIKELY if any(phrase and phrase == said[-len(phrase) :] for phrase in known) else PLAIN
+    if any(phrase and phrase == said[-len(phrase) :] for phrase in known):
+        return LIKELY
+    return PLAIN if any(inside(phrase, said) for phrase in known) else MIDDLE
 
 
 @lru_cache(maxsize=4096)

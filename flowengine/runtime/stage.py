@@ -181,12 +181,10 @@ class Stage(ABC):
     def ask(self, question: Prompt | None, lead: Iterable[wish.Part] = ()) -> None:
         """Play a question and listen."""
         # Words that the node does not take do not cut its question either.
-        kind = self._expect()
+        hears = self._expect() != "nothing"
         parts = [*lead, *self._renderer().prompt(question)]
         keys = self._type.cutting_keys(self._context) if self.node.barge_in.keys else ""
-        self._play(
-            parts, ["listen"], keys, speech=kind != "nothing" and self.node.barge_in.speech, yesno=kind == "yesno"
-        )
+        self._play(parts, ["listen"], keys, speech=hears and self.node.barge_in.speech)
 
     def listen(self) -> None:
         """Wait for input: what was kept comes first, else the no-input timer starts."""
@@ -238,15 +236,13 @@ class Stage(ABC):
             self.stop_timer("noinput")
             self._type.handle(KeyTaken(key), self._context)
 
-    def _policy(self, keys: str, *, speech: bool, yesno: bool = False) -> wish.Policy:
+    def _policy(self, keys: str, *, speech: bool) -> wish.Policy:
         """Give what may cut the words of this node."""
         barge_in = self.node.barge_in
         deaf = self.state.swallow or ("", 0.0)
-        return wish.Policy(keys, barge_in.after, deaf[0], deaf[1], speech, barge_in.words, barge_in.ignore, yesno)
+        return wish.Policy(keys, barge_in.after, deaf[0], deaf[1], speech, barge_in.words, barge_in.ignore)
 
-    def _play(
-        self, parts: list[wish.Part], then: list[Any], keys: str, *, speech: bool = False, yesno: bool = False
-    ) -> None:
+    def _play(self, parts: list[wish.Part], then: list[Any], keys: str, *, speech: bool = False) -> None:
         state = self.state
         self._stop_prompt()
         state.then = then
@@ -258,7 +254,7 @@ class Stage(ABC):
         state.prompt, state.prompt_keys, state.prompt_speech = prompt, keys, speech
         self.stop_waiting()
         self._turn.take("play")
-        policy = self._policy(keys, speech=speech, yesno=yesno)
+        policy = self._policy(keys, speech=speech)
         self._effects.append(wish.PlayPrompt(prompt, self.node.name, tuple(parts), policy))
 
     def _id(self, kind: str) -> str:

@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 
 from flowengine.flow.languages import folding, language
 from flowengine.flow.model import Phrases
-from flowengine.runtime.effects import Policy
+from flowengine.runtime.effects import Listen, Policy
 from flowengine.runtime.numerals import digits
 
 
@@ -58,16 +58,20 @@ def _phrase(text: str, lang: str) -> tuple[str, ...]:
     return words(text, lang)
 
 
-def counted(text: str, policy: Policy, lang: str) -> int:
+def counted(text: str, policy: Policy, listen: Listen) -> int:
     """Give how many of the words over a prompt want the floor: not those to be ignored, nor those of a mere listener.
 
-    Where yes or no is the answer, "mhm" is one of them.
+    What is expected counts whole: an "okay" that is a choice here, an "mhm" where yes or no is asked.
     """
+    lang = listen.lang
     said = folding.words(text, lang)
-    if policy.yesno and agrees(text, lang) is not None:
+    if listen.kind == "yesno" and agrees(text, lang) is not None:
         return len(said)
     known = language(lang)
     passing = known.backchannels | {" ".join(folding.words(phrase, lang)) for phrase in policy.ignore}
+    written = words(text, lang)
+    if any(inside(_phrase(phrase, lang), written) for phrase in listen.phrases if phrase not in policy.ignore):
+        return len(said)
     count = at = 0
     while at < len(said):
         size = _longest(said, at, passing)

@@ -93,6 +93,7 @@ class Player:
         self.spoken: list[Spoken] = []
         self.playing: Spoken | None = None
         self.taping: Taping | None = None
+        self._listen = wish.Listen("en-US", "text")
         self.ringing: wish.Transfer | None = None
         self.given_away = False
         self.ended = ""
@@ -175,7 +176,7 @@ class Player:
             return
         prompt = self.playing
         if prompt is not None and prompt.policy.speech and self.at - prompt.begins >= prompt.policy.after:
-            wanted = counted(text, prompt.policy, self.interpreter.lang)
+            wanted = counted(text, prompt.policy, self._listen)
             if wanted >= max(1, prompt.policy.words):
                 self._interrupt(prompt)
         self._take(fact.UtteranceEnded(self.at, text, self.at))
@@ -254,6 +255,8 @@ class Player:
     def _take(self, event: fact.Event) -> None:
         effects = self.interpreter.handle(event)
         for effect in effects:
+            if isinstance(effect, wish.Listen):
+                self._listen = effect
             self._carry_out(effect)
         # A prompt that was stopped in the instant of its begin was not heard by anybody.
         if self.playing is not None and (not self.spoken or self.spoken[-1] is not self.playing):

@@ -23,14 +23,16 @@ TABLE = [
     (Listen("en-US", "phone"), "five five five one two three four", MIDDLE),
     (Listen("en-US", "yesno"), "yes", LIKELY),
     (Listen("en-US", "yesno"), "no, that is wrong", LIKELY),
-    (Listen("en-US", "yesno"), "it depends", PLAIN),
+    (Listen("en-US", "yesno"), "it depends", MIDDLE),
     (Listen("en-US", "yesno"), "yes, but", OPEN),
     (Listen("en-US", "choice", MENU), "opening hours", LIKELY),
     (Listen("en-US", "choice", MENU), "I want the opening hours", LIKELY),
     (Listen("en-US", "choice", MENU), "sales", PLAIN),  # support may follow
     (Listen("en-US", "choice", MENU), "sales support", LIKELY),
     (Listen("en-US", "choice", MENU), "two", LIKELY),
-    (Listen("en-US", "choice", MENU), "something else", PLAIN),
+    (Listen("en-US", "choice", MENU), "something else", MIDDLE),
+    (Listen("en-US", "choice", MENU), "the opening hours on Sunday", PLAIN),
+    (Listen("en-US", "choice", MENU), "I need", MIDDLE),  # what comes now is what it is about
     (Listen("en-US", "choice", MENU), "I would like to", OPEN),
     (Listen("en-US", "date"), "next tuesday", LIKELY),
     (Listen("en-US", "date"), "the fifth of", OPEN),

@@ -250,7 +250,10 @@ LANGUAGE = Language(
         "bitte, ah, ahm, also, ich, mochte, will, wurde, hatte, gern, gerne, den, die, das, der, ein, eine, mal, "
         "so, okay, ok, nun, hm, zu, zum, zur"
     ),
-    backchannels=phrases("mhm, mm, mmm, hm, hmm, ah, ahm, aha, oh, ach, ach so, soso, eh, ehm"),
+    backchannels=phrases(
+        "mhm, mm, mmm, hm, hmm, ah, ahm, aha, oh, ach, ach so, soso, eh, ehm, "
+        "ok, okay, ja, jaja, genau, richtig, gut, alles klar, verstehe"
+    ),
     unfinished=phrases(
         "ah, ahm, ehm, eh, hm, hmm, und, oder, aber, weil, wenn, dass, ob, zum, zur, von, vom, fur, mit, in, im, bei, "
         "beim, uber, als, der, die, den, dem, des, ein, eine, einen, einem, einer, mein, meine, meinen, meiner, ihre, "
