@@ -25,8 +25,9 @@ LATE_WORDS = 0.5
 PATIENCE = 2.5
 """Seconds of voice without a word that counts after which the prompt goes on all the same."""
 
-ALONE = 0.9
-"""Seconds of voice that are an interruption where nobody transcribes: a cough is shorter, so is nearly every "mhm"."""
+ALONE = 0.55
+"""Seconds of voice that are an interruption where nobody transcribes. Of 120 sentences by 8 synthetic voices 91 % have
+as much (a mere "stop" has not), of 48 backchannels such as "mhm", "uh huh" and "ah" 17 %; more is not in the length."""
 
 LOUDER = 6.0
 """dB above a false alarm from which the next voice counts, in the same prompt."""

@@ -77,6 +77,7 @@ class Listening:
         self._activity = Activity()
         self._caller = CallerLevel()
         self._barge_in = BargeIn()
+        self._voiced = 0.0  # seconds of voice since a prompt was paused, small silences left out
         self._prompt: wish.PlayPrompt | None = None
         self._prompt_began = 0.0
         turns = transcriber is not None and transcriber.ends_turns
@@ -142,6 +143,7 @@ class Listening:
         changed = self._activity.feed(Window(came, len(window) / RATE, probability, loud), self._caller.gate)
         if self._activity.speaking and probability >= SPEECH:
             self._caller.voice(loud)
+            self._voiced += len(window) / RATE
         if changed:
             self._voice_began(came)
         elif changed is False:
@@ -157,6 +159,8 @@ class Listening:
         if self._transcribing is not None:
             self._transcribing.began()
         self._found(self._endpointing.speech(now, self._activity.since), now)
+        if not self._barge_in.undecided:
+            self._voiced = self._activity.voiced
         if self._speaking.may_be_cut(now, self._carrier_time):
             self._decide(self._barge_in.began(now, self._activity.level), now)
 
@@ -209,7 +213,7 @@ class Listening:
         activity = self._activity
         if self._barge_in.undecided:
             verdict = self._barge_in.goes_on(
-                now, speaking=activity.speaking, voiced=activity.voiced, last=activity.last, level=self._level
+                now, speaking=activity.speaking, voiced=self._voiced, last=activity.last, level=self._level
             )
             self._decide(verdict, now)
         if self._endpointing.open:

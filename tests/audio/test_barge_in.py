@@ -90,7 +90,7 @@ def test_without_a_transcriber_a_voice_that_lasts_stops(seconds: float, expected
     decided = goes_on(decider, 9.0, since=5.0, speaks=seconds)
     assert decided is not None
     assert decided[1] is expected
-    assert decided[0] == pytest.approx(5.0 + min(seconds, ALONE), abs=2 * FRAME)
+    assert decided[0] == pytest.approx(5.0 + (ALONE if seconds > ALONE else NO_WORDS), abs=2 * FRAME)
 
 
 def test_what_may_not_be_cut_is_not_paused() -> None:

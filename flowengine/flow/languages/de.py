@@ -252,7 +252,7 @@ LANGUAGE = Language(
     ),
     backchannels=phrases(
         "mhm, mm, mmm, hm, hmm, ah, ahm, aha, oh, ach, ach so, soso, eh, ehm, "
-        "ok, okay, ja, jaja, genau, richtig, gut, alles klar, verstehe"
+        "ok, okay, ja, jaja, genau, richtig, gut, alles klar, verstehe, bitte, danke, danke schon"
     ),
     unfinished=phrases(
         "ah, ahm, ehm, eh, hm, hmm, und, oder, aber, weil, wenn, dass, ob, zum, zur, von, vom, fur, mit, in, im, bei, "

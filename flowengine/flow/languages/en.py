@@ -238,7 +238,7 @@ LANGUAGE = Language(
     fillers=phrases("please, uh, um, er, well, i, i'd, want, would, like, to, the, a, an, just, ok, okay, so, hm, oh"),
     backchannels=phrases(
         "mhm, mm, mmm, mm hmm, mm hm, hmm, hm, uh huh, uh, um, uhm, er, erm, ah, aha, oh, "
-        "ok, okay, yeah, yep, right, all right, alright, sure, fine, i see, got it"
+        "ok, okay, yeah, yep, right, all right, alright, sure, fine, i see, got it, please, thanks, thank you"
     ),
     unfinished=phrases(
         "uh, um, uhm, er, erm, hm, hmm, and, or, but, because, if, to, of, for, from, with, at, about, than, the, "
