@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -33,13 +34,34 @@ SYSTEMS: Mapping[str, System] = {"energy": energy, "keys": keys_only}
 """What is compared, by name: everything that is made as ``driver.System`` says."""
 
 
+class Errors(logging.Handler):
+    """Keeps what is logged as an error meanwhile: an engine that breaks must not look like one that listens badly."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.messages.append(record.getMessage())
+
+    def __enter__(self) -> list[str]:
+        logging.getLogger().addHandler(self)
+        return self.messages
+
+    def __exit__(self, *_: object) -> None:
+        logging.getLogger().removeHandler(self)
+
+
 def measure(
     system: System, voice: ThreadedVoice, *, seed: int, calls: int, kinds: Sequence[str], sockets: bool, lines: int
 ) -> Scores:
-    """Place a system's calls and score them."""
+    """Place a system's calls and score them. Raises ``RuntimeError`` when the system logged an error meanwhile."""
     place = over_sockets if sockets else on_virtual_time
     planned = [REFERENCE, *scenarios(seed, calls, tuple(kinds))]
-    quiet, *runs = place(system, planned, voice, seed=seed, side_by_side=lines)
+    with Errors() as errors:
+        quiet, *runs = place(system, planned, voice, seed=seed, side_by_side=lines)
+    if errors:
+        raise RuntimeError(f"{len(errors)} errors were logged, so the figures mean nothing; the first: {errors[0]}")
     prompt = reference(quiet.report.samples(quiet.report.played))
     scores = Scores()
     for run in runs:
