@@ -13,17 +13,20 @@ import pytest
 
 from flowengine.audio import mulaw
 from flowengine.audio.tones import sine
-from flowengine.call.ports import SpeechRequest
+from flowengine.call.ports import RecordingStore, SpeechRequest, Transcriber, VoiceDetector
+from flowengine.cli._voices import local_speech
 from flowengine.errors import ProviderError
 from flowengine.server.run import Application, Ports
 from flowengine.settings import CarrierSettings, FlowSettings, ServerSettings, Settings
 from flowengine.store.memory import MemoryStore
 from flowengine.testing import virtual_time
+from flowengine.testing.labels import Clip
 from flowengine.testing.network import AsgiNetwork, Network
 from flowengine.testing.phone import Phone
 from flowengine.testing.report import CallReport
 from flowengine.testing.script import Script, Step
 from flowengine.testing.virtual_time import let_pass
+from flowengine.testing.voices import Speech, Voices
 
 TOKEN = "the-account-token"
 RATE = 8000
@@ -104,6 +107,9 @@ class World:
     signatures: str = "required"
     max_calls: int = 200
     stream_key: str = ""
+    detector: VoiceDetector | None = None
+    transcriber: Transcriber | None = None
+    recordings: RecordingStore | None = None
 
     def settings(self) -> Settings:
         names = ("twilio", "vobiz")
@@ -119,7 +125,18 @@ class World:
         (self.folder / f"{name}.yaml").write_text(text, encoding="utf-8")
 
     async def start(self) -> Application:
-        application = Application(self.settings(), Ports(self.store, self.voice, None, wall))
+        application = Application(
+            self.settings(),
+            Ports(
+                self.store,
+                self.voice,
+                None,
+                wall,
+                detector=self.detector,
+                transcriber=self.transcriber,
+                recordings=self.recordings,
+            ),
+        )
         await application.start()
         findings = [d for loaded, _ in application.findings for d in loaded.diagnostics]
         assert not [d for d in findings if d.severity == "error"], findings
@@ -156,6 +173,28 @@ class World:
         trace = [json.loads(line) for line in self.store.traces[ids[0]]] if ids else []
         found = await self.store.record(ids[0]) if ids else None
         return Outcome(report, dict(found) if found else None, trace)
+
+
+SENTENCES = (
+    "give me an operator please",
+    "I would like to, <1.0s> speak to somebody",
+    "four two seven, <0.9s> nine one one",
+    "yes",
+    "mhm",
+    "stop",
+)
+
+
+@pytest.fixture(scope="session")
+def spoken() -> dict[str, Clip]:
+    """Sentences with the times of their words, spoken before any clock is a virtual one."""
+
+    async def speak() -> dict[str, Clip]:
+        async with local_speech() as voice:
+            voices = Voices(voice)
+            return {text: await voices.clip(Speech(text)) for text in SENTENCES}
+
+    return asyncio.run(speak())
 
 
 @pytest.fixture

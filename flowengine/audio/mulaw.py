@@ -38,6 +38,9 @@ def _encode_table() -> NDArray[np.uint8]:
 _DECODE = _decode_table()
 _ENCODE = _encode_table()
 
+FLOATS: NDArray[np.float32] = (_DECODE / 32768).astype(np.float32)
+"""All 256 codes -> their sample as a number from -1 to 1: for who reckons with many samples at once."""
+
 
 def decode(data: bytes) -> NDArray[np.int16]:
     """µ-law bytes -> samples, shape ``(len(data),)``, -32124 to 32124."""

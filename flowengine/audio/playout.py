@@ -243,6 +243,10 @@ class Playout:
         found.reported = (moment, samples)
         return Position(samples, estimated=not self._line.marked)
 
+    def playing(self, now: float, carrier_time: float | None) -> int:
+        """Which sample of all that was ever sent the caller hears now, as far as is known."""
+        return self._line.at(self._line.moment(now, carrier_time))
+
     def stop(
         self, now: float, carrier_time: float | None, *, items: Collection[str] | None = None
     ) -> dict[str, Position]:

@@ -10,8 +10,9 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
 
+from flowengine.call.ears import Ears
 from flowengine.call.lag import LoopLag
-from flowengine.call.ports import AudioStore, Store, Synthesizer, ToolRunner
+from flowengine.call.ports import AudioStore, RecordingStore, Store, Synthesizer, ToolRunner, Transcriber, VoiceDetector
 from flowengine.call.voice import Voice
 from flowengine.call.wheel import Wheel
 from flowengine.errors import ProviderError, RemoteError
@@ -39,14 +40,21 @@ class Engine:
         wall: Callable[[], float] = time.time,
         tools: Mapping[str, ToolRunner] | None = None,
         entropy: Callable[[int], bytes] = secrets.token_bytes,
+        detector: VoiceDetector | None = None,
+        transcriber: Transcriber | None = None,
+        recordings: RecordingStore | None = None,
     ) -> None:
         self.store = store
+        self._detector = detector
         self.wall = wall
         self.entropy = entropy
         self.env = env
         self.wheel = Wheel()
         self.lag = LoopLag()
         self.voice = Voice(synthesizer, audio_store, self.spawn)
+        self.ears = Ears(detector) if detector else None
+        self.transcriber = transcriber
+        self.recordings = recordings
         self.sessions: dict[str, CallSession] = {}
         self.counts: Counter[str] = Counter()
         self.tools = dict(tools or {})  # who runs tools, by their kind
@@ -57,6 +65,10 @@ class Engine:
     async def start(self) -> None:
         """Make ready to answer; raises ``ProviderError`` when there is no voice."""
         await self.voice.synthesizer.start()
+        if self._detector is not None:
+            await self._detector.start()
+        if self.transcriber is not None:
+            await self.transcriber.start()
         for runner in self.tools.values():
             await runner.start()
         self.lag.start()
@@ -71,6 +83,8 @@ class Engine:
             await asyncio.wait(tasks, timeout=deadline)
         for runner in self.tools.values():
             await runner.aclose()
+        if self.transcriber is not None:
+            await self.transcriber.aclose()
         await self.voice.synthesizer.aclose()
 
     @property

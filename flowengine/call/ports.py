@@ -277,6 +277,16 @@ class Store(Protocol):
         """Append a line to the call's trace; queued, in order."""
 
 
+class RecordingStore(Protocol):
+    """Keeps what callers were recorded saying."""
+
+    def address(self, name: str) -> str:
+        """Give where the recording of a name is, or will be once it is written."""
+
+    async def put(self, name: str, audio: bytes) -> str:
+        """Keep µ-law audio at 8000 Hz; give its address. Raises ``RemoteError``."""
+
+
 class AudioStore(Protocol):
     """Keeps rendered prompts between runs of the server."""
 

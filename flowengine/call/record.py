@@ -62,7 +62,9 @@ class CallRecord:
     fault: str = field(metadata=_told("Whose doing that was: `ended_reason` up to its dot.", enum=list(FAULTS)))
     gaps: int = field(metadata=_told("How often our audio was late in the last stream."))
     counts: dict[str, int] = field(
-        metadata=_told("What the carrier sent in the last stream that was repeated, unknown or broken, by kind.")
+        metadata=_told(
+            "What was odd in the last stream, by kind: messages repeated, unknown or broken; pauses of prompts."
+        )
     )
 
     def plain(self) -> dict[str, Any]:
@@ -118,5 +120,5 @@ def record_of(
         ended_reason=reason,
         fault=reason.partition(".")[0],
         gaps=session.playout.gaps if session else 0,
-        counts=dict(session.hearing.counts) if session else {},
+        counts=dict(session.counts) if session else {},
     ).plain()

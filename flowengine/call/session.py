@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Coroutine
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,10 +20,12 @@ from flowengine.audio import playout as ledger
 from flowengine.call.clock import CallClock
 from flowengine.call.engine import Engine
 from flowengine.call.hearing import Hearing
-from flowengine.call.lost import lost_at
-from flowengine.call.outbox import Outbox
+from flowengine.call.line import Line
+from flowengine.call.listening import Listening
 from flowengine.call.ports import MediaTransport, StoredCall
+from flowengine.call.recording import Recorder
 from flowengine.call.running import Running
+from flowengine.call.settling import dial, settle
 from flowengine.call.speaking import Speaking
 from flowengine.errors import Bug, RemoteError
 from flowengine.runtime import effects as wish
@@ -33,14 +35,10 @@ from flowengine.runtime.interpreter import Interpreter
 from flowengine.telephony.dialect import Dialect
 from flowengine.telephony.messages import (
     AudioCleared,
-    Clear,
     DigitReceived,
     Incoming,
-    Mark,
     MarkReached,
-    Media,
     MediaReceived,
-    Stop,
     StreamStopped,
 )
 
@@ -49,11 +47,6 @@ log = logging.getLogger("flowengine.call")
 CHUNK = 480  # samples a message: 60 ms, the most that Vobiz recommends
 LATE = 0.02  # a deadline that fires later than this lets the sockets be read first
 MAX_INBOX = 1000
-SEND_DEADLINE = 4.5  # seconds in which the peer takes nothing before it counts as gone
-TEARDOWN = 5.0
-STOP_ANSWER = 1.0  # the carrier closes by itself after `stop`
-GOODBYE = 0.3  # after the last mark, before the line is cut
-CLOSE_NORMAL = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +77,13 @@ class CallSession:
         self.hearing = Hearing(dialect)
         self._engine = engine
         self._dialect = dialect
-        self._transport = transport
-        self._stream_id = stream_id
         self._inbox: list[fact.Event] = []
         self._wake = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._rearmed: float | None = None  # the deadline that was put off once
-        self._outbox = Outbox(transport, clock)
-        self._closed: int | None = None
         self._stopped = False  # its end is known by other means than the close of the socket
         self._dropped = False
         self._superseded = False
-        self._gone = asyncio.Event()
         self._end: StreamEnd | None = None
         self._group: asyncio.TaskGroup | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -105,8 +93,29 @@ class CallSession:
             prefix=f"{call.id}.{call.streams}",
             chunk=min(dialect.capabilities.max_chunk, CHUNK),
         )
+        self._line = Line(dialect, transport, stream_id, clock, self.playout, self._sent)
         self.speaking = Speaking(self.playout, engine.voice, self.put, self._spawn, self._kick, clock)
+        self.listening = (
+            Listening(
+                call.id,
+                engine.ears,
+                engine.transcriber,
+                self.speaking,
+                clock,
+                self.put,
+                self._noted,
+                self._spawn,
+            )
+            if engine.ears
+            else None
+        )
+        self._recorder = Recorder(call.id, engine.recordings, self.speaking, clock, self.put, engine.spawn)
         self._running = Running(engine, call.id, self._tool_ended)
+
+    @property
+    def counts(self) -> Counter[str]:
+        """What was odd in this stream, by kind: in the carrier's messages, and in what was heard."""
+        return self.hearing.counts + (self.listening.counts if self.listening else Counter())
 
     # --- the adapter's side
 
@@ -123,6 +132,9 @@ class CallSession:
         if isinstance(message, MediaReceived):
             if message.timestamp is not None:
                 self.playout.media_seen(now, message.timestamp)
+            if self.listening is not None and self._end is None:
+                self.listening.take(message.payload, now, message.timestamp)
+            self._recorder.take(message.payload, now)
         elif message is not None:
             self._on_message(message, now)
         elif self.hearing.broken and self._end is None:
@@ -142,18 +154,18 @@ class CallSession:
             self._kick()
         elif isinstance(message, StreamStopped) and self._end is None:
             self._stopped = True
+            self._recorder.hung_up()
             self.put(fact.CallerHungUp(at))
 
     def on_closed(self, code: int) -> None:
         """The socket is gone."""
-        if self._closed is not None:
+        if self._line.closed is not None:
             return
-        self._closed = code
-        self._gone.set()
-        self._outbox.shut()
+        self._line.shut(code)
         at = self.clock.at()
         if self._end is not None or self._stopped or self.interpreter.ended:
             return
+        self._recorder.hung_up()
         if code in (1000, 1001) and not self._dialect.capabilities.stop_event:
             self.put(fact.CallerHungUp(at))
         else:
@@ -181,7 +193,7 @@ class CallSession:
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
-                self._spawn(self._outbox.run(), "write")
+                self._spawn(self._line.run(), "write")
                 while self._end is None:
                     # Bounded by the interpreter's own deadlines: `call` limits every conversation.
                     await self._wake.wait()
@@ -190,17 +202,20 @@ class CallSession:
                     if self._dropped and self._end is None:
                         self._finish("dropped", None)
                     self._arm()
-                await self._teardown()
+                self.speaking.stop(self.clock.now(), self.hearing.carrier_time)
+                await self._line.close(stop=not self._superseded)
                 for task in list(self._tasks):
                     task.cancel()
         except BaseExceptionGroup as errors:
-            self._transport.abort()
+            self._line.abort()
             log.exception("a bug of ours ended the call %s", self.call.id, exc_info=errors)
             self._engine.counts["engine.failed"] += 1
             self._trace(trace.note(self.clock.at(), "bug", error=repr(errors.exceptions)))
-            return StreamEnd("hangup", "engine.failed", self._closed)
+            return StreamEnd("hangup", "engine.failed", self._line.closed)
         finally:
             self._engine.wheel.leave(member)
+            if self.listening is not None:
+                self.listening.close()
             self._running.leave()
             if self._timer is not None:
                 self._timer.cancel()
@@ -229,6 +244,13 @@ class CallSession:
         except RemoteError:
             self._engine.counts["store.failed"] += 1
 
+    def _sent(self, audio: bytes) -> None:
+        if self.listening is not None:
+            self.listening.sent(audio)
+
+    def _noted(self, what: str, data: dict[str, Any]) -> None:
+        self._trace(trace.note(self.clock.at(), what, **data))
+
     def _trace(self, line: str) -> None:
         """Write a line of the trace; a store that takes none is counted, the conversation goes on."""
         try:
@@ -239,6 +261,13 @@ class CallSession:
     async def _carry_out(self, effect: wish.Effect) -> None:
         if isinstance(effect, wish.PlayPrompt):
             self.speaking.play(effect)
+        elif isinstance(effect, wish.Listen):
+            if self.listening is not None:
+                self.listening.expect(effect)
+        elif isinstance(effect, wish.Record):
+            self._recorder.begin(effect)
+        elif isinstance(effect, wish.StopRecording):
+            self._recorder.stop(effect, self.clock.now())
         elif isinstance(effect, wish.PressKeys):
             self.speaking.press(effect.keys)
         elif isinstance(effect, wish.StopPrompt):
@@ -248,12 +277,17 @@ class CallSession:
             self._running.run(effect, last=self.interpreter.ended)
         elif isinstance(effect, wish.CancelTool):
             self._running.cancel(effect.run)
-        elif isinstance(effect, wish.Transfer) and self._asked_to_dial(effect):
-            await self._transfer(effect)
+        else:
+            await self._end_stream(effect)
+
+    async def _end_stream(self, effect: wish.Effect) -> None:
+        """Carry out what ends the stream."""
+        if isinstance(effect, wish.Transfer) and self._asked_to_dial(effect):
+            await self._settle(*dial(effect))
         elif isinstance(effect, wish.Transfer):
             self.put(fact.TransferFinished(self.clock.at(), "failed"))
         elif isinstance(effect, wish.HangUp):
-            await self._say_goodbye()
+            await self._line.say_goodbye()
             await self._settle("hangup", effect.reason)
         elif isinstance(effect, wish.EndCall) and self._end is None:
             await self._settle("hangup", effect.reason)
@@ -269,17 +303,6 @@ class CallSession:
         """
         return bool(self.call.document) and (effect.mode == "blind" or not self._dropped)
 
-    async def _transfer(self, effect: wish.Transfer) -> None:
-        blind = effect.mode == "blind"
-        pending = {
-            "blind": blind,
-            "number": effect.number,
-            "ring": effect.ring,
-            "caller_id": effect.caller_id,
-            "max": effect.max,
-        }
-        await self._settle("blind" if blind else "transferring", "flow.transfer" if blind else None, pending)
-
     async def _settle(self, state: str, reason: str | None, pending: dict[str, Any] | None = None) -> None:
         """Note in the store what the next request of the carrier shall find, then let the stream end."""
         if self._end is not None:
@@ -287,27 +310,12 @@ class CallSession:
         if state == "hangup":
             # What this process may not live to write down another one finds.
             pending = {"ended": reason}
-        try:
-            changed = await self._engine.store.change_call(
-                self.call.id,
-                when={"streaming"},
-                streams=self.call.streams,
-                state=state,
-                pending=pending,
-                lost_at=lost_at(state, self._engine.wall(), pending),
-                snapshot=self.interpreter.snapshot(),
-                saved=self.clock.at(),
-            )
-        except RemoteError as error:
-            log.error("the store did not take the end of call %s: %s", self.call.id, error)
-            self._engine.counts["store.failed"] += 1
-        else:
-            # The call went on with a newer stream: what this one comes to is nobody's end.
-            self._superseded = changed is None
+        ours = await settle(self._engine, self.call, self.interpreter, self.clock, state, pending)
+        self._superseded = not ours
         self._finish(state, reason)
 
     def _finish(self, state: str, reason: str | None) -> None:
-        self._end = StreamEnd(state, reason, self._closed)
+        self._end = StreamEnd(state, reason, self._line.closed)
         self._wake.set()
 
     # --- time
@@ -337,6 +345,9 @@ class CallSession:
 
     def _on_wheel(self, now: float) -> None:
         try:
+            if self.listening is not None and self._end is None:
+                self.listening.tick(now)
+                self._recorder.tick(now, self.listening.voice_at)
             self._pump(now)
         except Exception as error:  # nor is the wheel, which turns for all calls
             self._bug(error)
@@ -353,17 +364,10 @@ class CallSession:
 
     def _pump(self, now: float) -> None:
         """Write what the playout gives; called by the wheel every 20 ms."""
-        blocked = self._outbox.blocked(now)
-        if blocked is not None:
-            if blocked > SEND_DEADLINE and not self._stopped:
-                self._stalled()
-            return
-        if self._closed is not None or self.playout.idle:
-            return
-        commands, facts = self.playout.pull(now)
-        for command in commands:
-            self._send(command)
-        if commands:
+        if self._line.stalled(now) and not self._stopped:
+            self._stalled()
+        wrote, facts = self._line.pump(now)
+        if wrote:
             self.speaking.made_room()
         if facts:
             self._take_facts(facts, self.clock.at(now))
@@ -371,7 +375,7 @@ class CallSession:
     def _stalled(self) -> None:
         self._engine.counts["peer_stalled"] += 1
         self._stopped = True
-        self._transport.abort()
+        self._line.abort()
         if self._end is None:
             self.put(fact.CallStopped(self.clock.at(), "carrier.failed"))
 
@@ -382,17 +386,6 @@ class CallSession:
             elif isinstance(one, ledger.PositionCorrected):
                 line = trace.note(at, "position_corrected", prompt=one.item, was=one.was, now=one.now)
                 self._trace(line)
-
-    def _send(self, command: ledger.Command) -> None:
-        if isinstance(command, ledger.Chunk):
-            text = self._dialect.encode(Media(command.data), self._stream_id)
-        elif isinstance(command, ledger.MarkOut):
-            text = self._dialect.encode(Mark(command.name), self._stream_id)
-        else:
-            text = self._dialect.encode(Clear(), self._stream_id)
-        if text is None:
-            raise Bug(f"{self._dialect.name} has no {type(command).__name__}")
-        self._outbox.put(text)
 
     # --- tasks and ends
 
@@ -415,32 +408,3 @@ class CallSession:
             self._trace(trace.note(self.clock.at(), "failed", source=name, error=str(error)))
             if self._end is None:
                 self.put(fact.CallStopped(self.clock.at(), "carrier.failed"))
-
-    async def _say_goodbye(self) -> None:
-        """The goodbye was heard up to its last mark; leave the line open a moment longer (case 27)."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(GOODBYE):
-                await self._gone.wait()
-
-    async def _teardown(self) -> None:
-        """End the stream as the carrier wants it: what has to be said, then the close. Bounded; else abort."""
-        if self._closed is not None:
-            return
-        try:
-            async with asyncio.timeout(TEARDOWN):
-                await self._close_stream()
-        except TimeoutError:
-            self._transport.abort()
-
-    async def _close_stream(self) -> None:
-        self.speaking.stop(self.clock.now(), self.hearing.carrier_time)
-        stop = None if self._superseded else self._dialect.encode(Stop(), self._stream_id)
-        if stop is not None:
-            self._outbox.put(stop)
-        await self._outbox.flushed()
-        if stop is not None:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(STOP_ANSWER):
-                    await self._gone.wait()
-        if self._closed is None:
-            await self._transport.close(CLOSE_NORMAL)

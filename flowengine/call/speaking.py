@@ -20,6 +20,7 @@ PART_DEADLINE = 10.0
 # A key tone and the silence behind it: ITU-T Q.24 asks receivers to take 40 ms each; switches differ, so more.
 TONE, GAP, WAIT = 0.1, 0.1, 0.5
 SILENCE = b"\xff"
+BEEP, BEEP_SECONDS = 1000.0, 0.25  # Hz: what answering machines have
 
 
 class Speaking:
@@ -44,6 +45,7 @@ class Speaking:
         self._task: asyncio.Task[None] | None = None
         self._room = asyncio.Event()
         self._keys: dict[str, str] = {}  # key tones that are queued, by their item
+        self._beeps: dict[str, Callable[[], None]] = {}  # what follows a beep, by its item
         self._pressed = 0
 
     def play(self, effect: PlayPrompt) -> None:
@@ -68,6 +70,16 @@ class Speaking:
         for key in keys:
             tone = b"" if key == "w" else mulaw.encode(tones.dtmf(key, TONE))
             self.playout.append(item, tone + SILENCE * round((WAIT if key == "w" else GAP) * RATE))
+        self.playout.finish(item)
+        self._kick()
+
+    def beep(self, over: Callable[[], None]) -> None:
+        """Play a short tone; ``over`` is called when it was heard, or cut."""
+        self._pressed += 1
+        item = f"beep.{self._pressed}"
+        self._beeps[item] = over
+        self.playout.begin(item)
+        self.playout.append(item, mulaw.encode(tones.sine(BEEP, BEEP_SECONDS)))
         self.playout.finish(item)
         self._kick()
 
@@ -122,6 +134,32 @@ class Speaking:
         heard = self.stop(now, carrier_time)
         return fact.PromptInterrupted(at, prompt.prompt, heard.samples / RATE, heard.estimated)
 
+    def may_be_cut(self, now: float, carrier_time: float | None) -> bool:
+        """Say whether the caller's voice may stop what plays, now: not before `after` seconds of it were heard."""
+        prompt = self.prompt
+        if prompt is None or not prompt.policy.speech:
+            return False
+        after = prompt.policy.after
+        return not after or self.playout.heard(prompt.prompt, now, carrier_time).samples >= after * RATE
+
+    def pause(self, now: float, carrier_time: float | None) -> None:
+        """Fall silent in this tick and keep the rest of what plays."""
+        self.playout.pause(now, carrier_time)
+        self._kick()
+
+    def resume(self, now: float) -> None:
+        """Go on from where it was heard."""
+        self.playout.resume(now)
+        self._kick()
+
+    def cut_by_voice(self, at: float, now: float, carrier_time: float | None) -> fact.PromptInterrupted | None:
+        """Stop the prompt because of what the caller says; give the fact of it."""
+        if self.prompt is None:
+            return None
+        prompt = self.prompt.prompt
+        heard = self.stop(now, carrier_time)
+        return fact.PromptInterrupted(at, prompt, heard.samples / RATE, heard.estimated)
+
     def stop(self, now: float, carrier_time: float | None) -> ledger.Position:
         """Stop what is playing; the clear goes out in this tick."""
         prompt, self.prompt = self.prompt, None
@@ -138,6 +176,8 @@ class Speaking:
 
     def finished(self, played: ledger.ItemFinished, at: float) -> None:
         """Turn the end of an item into the end of its prompt, or of the keys."""
+        if over := self._beeps.pop(played.item, None):
+            over()
         if keys := self._keys.pop(played.item, None):
             self._put(fact.KeysSent(at, keys))
         if self.prompt is not None and self.prompt.prompt == played.item:

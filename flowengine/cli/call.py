@@ -116,7 +116,7 @@ def _check(ctx: click.Context, path: Path) -> None:
 
     flows = _flows.flows(_flows.flow_files(path) if path.is_dir() else [path])
     findings = [finding for loaded in flows for finding in loaded.diagnostics]
-    findings += [finding for loaded in flows if loaded.flow for finding in unready(loaded.flow)]
+    findings += [finding for loaded in flows if loaded.flow for finding in unready(loaded.flow, words=False)]
     if any(finding.severity == "error" for finding in findings):
         click.echo(render.full(findings, _flows.sources(flows), colour=True), err=True)
         ctx.exit(FAILED)

@@ -104,11 +104,23 @@ SPEECH = (
         node("say: Hello.", "goto: [{if: now.hour < 12, goto: end}, {else: end}]"),
     ),
     Explanation(
+        "no-transcriber",
+        "callers could do this by voice alone, and nobody would understand them",
+        "This server turns no speech into words, so no caller could choose it.",
+        "give it a key as well, or name a transcriber in the settings: `speech: {transcriber: {use: …}}`",
+        node(
+            "say: Sales or support?",
+            "menu:",
+            "  - {key: 1, hear: [sales], goto: end}",
+            "  - {hear: [support], goto: end}",
+        ),
+    ),
+    Explanation(
         "not-run-yet",
         "a server does not run this yet",
         "The language is further than the server; a call that came there could not go on.",
         "leave it out of flows that a server runs, until a later version",
-        node("say: Speak after the tone.", "record: {into: message}", "goto: end", above="vars: {message: text}\n"),
+        node("say: One moment.", "wait: {for: 1m, play: music.wav}", "goto: end"),
     ),
     Explanation(
         "press-without-key",

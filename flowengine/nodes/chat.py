@@ -16,6 +16,7 @@ from flowengine.runtime.effects import Ask, Effect, RunTool
 from flowengine.runtime.node import (
     Acted,
     Context,
+    Expects,
     KeyTaken,
     NodeEvent,
     Replied,
@@ -105,6 +106,10 @@ help:
         """After silence only a reprompt is said: what was said before stands in the conversation."""
         node = ctx.node
         return node.reprompt[0] if node.reprompt else None
+
+    def expects(self, ctx: Context) -> Expects:
+        """Expect anything: a model understands it."""
+        return Expects("text")
 
     def cutting_keys(self, ctx: Context) -> str:
         """Keys that do something cut: an exit's, a command's, or every key where keys are words."""

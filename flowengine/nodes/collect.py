@@ -24,8 +24,8 @@ from flowengine.flow.values import UnfitValueError
 from flowengine.nodes.menu import reprompt
 from flowengine.runtime import keys as keypad
 from flowengine.runtime import offering, spoken
-from flowengine.runtime.node import Context, KeyTaken, NodeEvent, RunningHalf, Said, TimerDue
-from flowengine.runtime.understanding import agrees, skips, whole, words
+from flowengine.runtime.node import Context, Expects, KeyTaken, NodeEvent, RunningHalf, Said, TimerDue
+from flowengine.runtime.understanding import agrees, phrases, skips, whole, words
 
 BY_KEYS = ("digits", "int", "phone", "text")
 OUTCOMES = {
@@ -113,8 +113,8 @@ ask:
         """Give the variable a value when it is done."""
         return (spec.into,) if outcome == "done" and spec.into else ()
 
-    def not_yet(self, node: Node, flow: Flow) -> tuple[str, Span] | None:
-        """No server listens yet."""
+    def by_voice_alone(self, node: Node) -> tuple[str, Span] | None:
+        """A value without keys needs words."""
         return None if "keys" in node.spec.by else ("a value by voice alone", node.type_span or node.name_span)
 
     def own_keys(self, ctx: Context) -> str:
@@ -151,6 +151,24 @@ ask:
             return spec.confirm
         again = reprompt(ctx)
         return offering.offer(ctx, spec.choosing, again) if spec.choosing else again
+
+    def expects(self, ctx: Context) -> Expects:
+        """Expect yes or no in the confirmation, else a value of the type; nothing where only keys are taken."""
+        spec: CollectSpec = ctx.node.spec
+        default = ctx.flow.defaults.lang
+        if ctx.local.get("confirming"):
+            return Expects("yesno")
+        commands = phrases(ctx.awake(), ctx.lang, default)
+        if "speech" not in spec.by:
+            return Expects("choice", commands) if commands else Expects("nothing")
+        if spec.choosing:
+            return Expects("choice", (*offering.phrases(ctx, spec.choosing), *commands))
+        kind = self._kind(ctx)
+        if kind == "digits":
+            return Expects(kind, commands, spec.least, spec.most)
+        variable = ctx.flow.vars[spec.into]
+        named = [p.text for one in variable.phrases.values() for p in one.spoken_in(ctx.lang, default)]
+        return Expects(kind, (*variable.choices, *named, *commands))
 
     def cutting_keys(self, ctx: Context) -> str:
         """Only keys that it takes cut; in the confirmation any key does."""

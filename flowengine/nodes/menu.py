@@ -17,6 +17,7 @@ from flowengine.runtime.effects import Ask, Effect
 from flowengine.runtime.node import (
     Acted,
     Context,
+    Expects,
     KeyTaken,
     NodeEvent,
     Replied,
@@ -25,7 +26,7 @@ from flowengine.runtime.node import (
     Said,
     TimerDue,
 )
-from flowengine.runtime.understanding import choose
+from flowengine.runtime.understanding import choose, phrases
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +94,8 @@ main:
         """Give the keys of the options."""
         return choosing.key_sequences(spec.options)
 
-    def not_yet(self, node: Node, flow: Flow) -> tuple[str, Span] | None:
-        """No server listens yet, so an option needs a key."""
+    def by_voice_alone(self, node: Node) -> tuple[str, Span] | None:
+        """An option without a key needs words."""
         silent = next((option for option in node.spec.options if not option.keys), None)
         return ("an option by voice alone", silent.span) if silent else None
 
@@ -110,6 +111,10 @@ main:
     def question(self, ctx: Context) -> Prompt | None:
         """After a failure the reprompt."""
         return reprompt(ctx)
+
+    def expects(self, ctx: Context) -> Expects:
+        """Expect the phrases and keys of the options that are there, and those of the commands."""
+        return Expects("choice", phrases((*self._here(ctx), *ctx.awake()), ctx.lang, ctx.flow.defaults.lang))
 
     def cutting_keys(self, ctx: Context) -> str:
         """Any key cuts: one that is no option is a nomatch."""
@@ -150,7 +155,7 @@ main:
             ctx.done(choice.name)
         elif command is not None:
             ctx.command(command)
-        elif ctx.node.spec.model:
+        elif ctx.node.spec.model and text:
             # The model may only pick one of the options, or none: it says no word to the caller.
             options = [{"name": o.name, "phrases": [p.text for p in o.hear.spoken_in(ctx.lang, default)]} for o in here]
             system = "Which of the options does the caller mean? Take one of them, or none."

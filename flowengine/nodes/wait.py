@@ -30,13 +30,14 @@ from flowengine.runtime.node import (
     AsksNothing,
     Context,
     EventCame,
+    Expects,
     KeyTaken,
     NodeEvent,
     PromptOver,
     Said,
     TimerDue,
 )
-from flowengine.runtime.understanding import choose
+from flowengine.runtime.understanding import choose, phrases
 
 OUTCOMES = {"timeout": "The time is over."}
 _EVENT = NamedKind("must be the name of an event such as agent-free", NAME)
@@ -139,6 +140,10 @@ queue:
         """Name the events that end it."""
         return tuple(event.name for event in spec.events)
 
+    def expects(self, ctx: Context) -> Expects:
+        """Expect the phrases and keys of the options that are there, and those of the commands."""
+        return Expects("choice", phrases((*self._here(ctx), *ctx.awake()), ctx.lang, ctx.flow.defaults.lang))
+
     def cutting_keys(self, ctx: Context) -> str:
         """Keys that begin a choice or give a command cut its words."""
         return "".join(sorted({key[0] for key in self._choices(ctx)}))
@@ -171,10 +176,13 @@ queue:
             self._settle(ctx.local.get("entry", ""), ctx)
 
     def _choices(self, ctx: Context) -> dict[str, Any]:
+        return {**ctx.commands(), **{key: option for option in reversed(self._here(ctx)) for key in option.keys}}
+
+    def _here(self, ctx: Context) -> list[Option]:
+        """Give the options that are there now."""
         scope = ctx.scope()
         spec: WaitSpec = ctx.node.spec
-        here = [o for o in spec.options if o.condition is None or o.condition.holds(scope)]
-        return {**ctx.commands(), **{key: option for option in reversed(here) for key in option.keys}}
+        return [o for o in spec.options if o.condition is None or o.condition.holds(scope)]
 
     def _key(self, key: str, ctx: Context) -> None:
         entry = ctx.local.get("entry", "") + key
@@ -195,9 +203,7 @@ queue:
             self._take(choice, ctx)
 
     def _said(self, text: str, ctx: Context) -> None:
-        scope = ctx.scope()
-        spec: WaitSpec = ctx.node.spec
-        here = [o for o in spec.options if o.condition is None or o.condition.holds(scope)]
+        here = self._here(ctx)
         things: list[Option | Command] = [*here, *ctx.awake()]
         choice = choose(text, things, ctx.lang, ctx.flow.defaults.lang)
         if choice is None:

@@ -51,6 +51,22 @@ class Policy(Struct, frozen=True, tag=True):
     ignore: tuple[str, ...] = ()
 
 
+class Listen(Struct, frozen=True, tag=True):
+    """From now on the caller is expected to say this; it holds until the next one.
+
+    ``kind`` is `text`, `choice`, `nothing` (keys alone) or a type of values; ``phrases`` is what may be said to choose,
+    ``least`` and ``most`` are the lengths of digits (0: any). ``speech_end`` and ``max_speech`` in seconds.
+    """
+
+    lang: str
+    kind: str
+    phrases: tuple[str, ...] = ()
+    least: int = 0
+    most: int = 0
+    speech_end: float = 0.7
+    max_speech: float = 20.0
+
+
 class PlayPrompt(Struct, frozen=True, tag=True):
     """Play these parts without a gap, behind nothing: at most one prompt is on at a time."""
 
@@ -127,9 +143,10 @@ class Record(Struct, frozen=True, tag=True):
 
 
 class StopRecording(Struct, frozen=True, tag=True):
-    """End a recording now; ``RecordingFinished`` follows."""
+    """End a recording now; ``RecordingFinished`` follows. Without ``keep`` nobody wants it, and nothing is kept."""
 
     recording: str
+    keep: bool = True
 
 
 class PressKeys(Struct, frozen=True, tag=True):
@@ -174,7 +191,8 @@ class Note(Struct, frozen=True, tag=True):
 
 
 Effect = (
-    PlayPrompt
+    Listen
+    | PlayPrompt
     | StopPrompt
     | RunTool
     | CancelTool

@@ -151,7 +151,7 @@ class Errands(Journey):
                 self.stop_timer(f"retry {run}")
         local.pop(RUNS, None)
         if recording := local.pop("recording", ""):
-            self._effects.append(wish.StopRecording(recording))
+            self._effects.append(wish.StopRecording(recording, keep=False))
 
     def await_input(self) -> None:
         """Count silence, unless a tool is still to answer: then we owe the caller something (case 23)."""

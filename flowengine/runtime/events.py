@@ -65,11 +65,23 @@ class SpeechStarted(Struct, frozen=True, tag=True):
 
 
 class UtteranceEnded(Struct, frozen=True, tag=True):
-    """The final transcript of what the caller said; empty where there were no words. ``began`` is when it began."""
+    """The final transcript of what the caller said; empty where there were no words.
+
+    ``began`` and ``ended`` are when the voice did (``ended`` None: with ``at``); ``confidence`` is the transcriber's.
+    """
 
     at: float
     text: str
     began: float
+    ended: float | None = None
+    confidence: float = 1.0
+
+
+class TranscriberFailed(Struct, frozen=True, tag=True):
+    """Nobody turns the caller's voice into words any more, on this stream."""
+
+    at: float
+    kind: str
 
 
 class ToolFinished(Struct, frozen=True, tag=True):
@@ -193,6 +205,7 @@ Event = (
     | DigitPressed
     | SpeechStarted
     | UtteranceEnded
+    | TranscriberFailed
     | ToolFinished
     | ReplyStarted
     | ReplyActed
@@ -223,6 +236,7 @@ _RANKS: Mapping[type[Any], int] = {
     UtteranceEnded: 3,
     SpeechStarted: 4,
     EventReceived: 5,
+    TranscriberFailed: 6,
     ReplyStarted: 6,
     ReplyActed: 6,
     ReplyFailed: 6,

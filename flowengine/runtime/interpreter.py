@@ -19,8 +19,8 @@ from flowengine.flow.values import UnfitValueError
 from flowengine.runtime import effects as wish
 from flowengine.runtime import events as fact
 from flowengine.runtime import keys as keypad
-from flowengine.runtime.dialogue import Dialogue
-from flowengine.runtime.node import EventCame, KeyTaken, PromptOver, Said, TimerDue, Transferred
+from flowengine.runtime.attention import Attention
+from flowengine.runtime.node import EventCame, KeyTaken, PromptOver, TimerDue, Transferred
 from flowengine.runtime.program import Program
 from flowengine.runtime.prompts import sentence
 from flowengine.runtime.state import ENDED, TALKING, TRANSFERRING, Frame, State
@@ -28,7 +28,7 @@ from flowengine.runtime.state import ENDED, TALKING, TRANSFERRING, Frame, State
 _SECRET = re.compile(r"(^|_)(KEY|TOKEN|SECRET|PASSWORD|PIN)$", re.IGNORECASE)
 
 
-class Interpreter(Dialogue):
+class Interpreter(Attention):
     """One call's run through a flow. Node types see it as their ``Context``."""
 
     def handle(self, event: fact.Event) -> list[wish.Effect]:
@@ -148,6 +148,8 @@ class Interpreter(Dialogue):
             state.cut = True
             return
         self._turn.take("heard")
+        if not state.prompt_speech:
+            state.uncut = state.at
         # The words before a hang-up are the last resort already: without a voice the call just ends.
         if isinstance(event, fact.PromptFailed) and event.heard <= 0 and state.then[:1] != ["hang_up"]:
             self._raise("error.tts")
@@ -207,12 +209,14 @@ class Interpreter(Dialogue):
             return
         state.phase = TALKING
         state.epoch += 1
+        state.listening = 0
         self._type.handle(Transferred(outcome), self)
 
     def _resumed(self) -> None:
         """A new stream: after a transfer its outcome follows; after a dropped socket the node begins once more."""
         state = self.state
         state.prompt, state.then, state.cut = "", [], False
+        state.listening = 0
         if state.phase == TALKING:
             self._turn.take("leave")
             resume = self.node.resume
@@ -242,6 +246,7 @@ class Interpreter(Dialogue):
             self._stop_prompt()
             state.then, cut = then, True
         if cut and not own_question:
+            state.key_at = state.at
             self._keep(key)
             self._follow(cut=True)
         elif cut or not state.prompt:
@@ -251,50 +256,6 @@ class Interpreter(Dialogue):
             self.note("ignored", why="this node does not take it")
         else:
             self._keep(key)
-
-    def _speech_started(self) -> None:
-        """Somebody may be speaking: silence is not counted until there are words, or none."""
-        state = self.state
-        due = state.timers.get("noinput")
-        if state.phase == TALKING and due is not None:
-            state.silence = due - state.at
-            self.stop_timer("noinput")
-
-    def _utterance(self, text: str, began: float) -> None:
-        """The caller has said something, or it was a noise."""
-        state = self.state
-        if "interdigit" in state.timers and began < state.timers["interdigit"] - self.node.timeouts.interdigit:
-            # A key that was pressed while the caller spoke wins the turn (case 13).
-            self.note("ignored", why="a key was pressed meanwhile")
-            return
-        left, state.silence = state.silence, None
-        cut, state.cut = state.cut, False
-        if state.phase != TALKING:
-            self.note("ignored", why="transfer")
-            return
-        if not text.strip():
-            if left is not None:
-                self.start_timer("noinput", left)
-            return
-        then = list(state.then)
-        thinking = ".r" in state.prompt
-        if state.prompt and not cut and not thinking:
-            # Words over a prompt that nothing may cut are no answer: an echo or a "hello?" (case 6).
-            self.note("ignored", why="the prompt can not be cut by speech")
-            if left is not None:
-                self.start_timer("noinput", left)
-            return
-        state.heard_input()
-        self.stop_waiting()
-        if thinking:
-            # The caller goes on before the answer has begun: it is asked for again, with all of it (case 20).
-            self._stop_prompt()
-        if cut and then and then[0] not in ("listen", "reply", "nothing"):
-            state.said = (text, state.at)
-            self._follow(cut=True)
-            return
-        state.then = []
-        self._type.handle(Said(text), self)
 
     def _application(self, name: str, data: Any) -> None:
         """An application's event: the node may wait for it, else a handler does something, or nothing."""
@@ -321,6 +282,8 @@ class Interpreter(Dialogue):
 
     def _deliver(self, key: str) -> None:
         """Give the node a key; what was kept before it comes first."""
+        if key in self._type.cutting_keys(self):
+            self.state.key_at = self.state.at
         if self.state.keys:
             self._keep(key)
             self._more_kept()
@@ -351,8 +314,9 @@ class Interpreter(Dialogue):
 # What is done about each fact that needs nothing to be known before.
 _TAKEN: Mapping[type[Any], Callable[[Interpreter, Any], None]] = {
     fact.DigitPressed: lambda it, event: it._digit(event.digit),
-    fact.SpeechStarted: lambda it, event: it._speech_started(),
-    fact.UtteranceEnded: lambda it, event: it._utterance(event.text, event.began),
+    fact.SpeechStarted: lambda it, event: it._speech_began(),
+    fact.UtteranceEnded: lambda it, event: it._utterance(event),
+    fact.TranscriberFailed: lambda it, event: it._deaf(event.kind),
     fact.ToolFinished: lambda it, event: it._tool_finished(event.run, event.result, event.error),
     fact.RecordingFinished: lambda it, event: it._recorded(event),
     fact.KeysSent: lambda it, event: it._sent(),

@@ -261,6 +261,15 @@ class Context(Protocol):
         """Explain something in the trace."""
 
 
+class Expects(Struct, frozen=True):
+    """What a node takes of a caller's words now: see ``effects.Listen``."""
+
+    kind: str
+    phrases: tuple[str, ...] = ()
+    least: int = 0
+    most: int = 0
+
+
 class RunningNode(NodeType, Protocol):
     """A node type with both halves.
 
@@ -274,11 +283,17 @@ class RunningNode(NodeType, Protocol):
     def own_words(self, event: str) -> str:
         """Name the engine's sentence that is said at an event in the place of its usual one; empty for the usual."""
 
+    def expects(self, ctx: Context) -> Expects | None:
+        """Say what the caller may say now; None where the node says nothing of it."""
+
     def waits_for(self, spec: Any) -> tuple[str, ...]:
         """Name the application's events that end this node."""
 
     def wishes(self, spec: Any) -> tuple[type[Effect], ...]:
         """Name the effects that this node has beyond those that every shell carries out."""
+
+    def by_voice_alone(self, node: Node) -> tuple[str, Span] | None:
+        """Say what of a node callers can do by voice and not by keys, and where it is written; None for nothing."""
 
     def not_yet(self, node: Node, flow: Flow) -> tuple[str, Span] | None:
         """Say what of a node this version does not run, and where it is written; None where it runs all of it."""
@@ -309,6 +324,10 @@ class RunningHalf:
         """Say what the engine says of every node."""
         return ""
 
+    def expects(self, ctx: Context) -> Expects | None:
+        """Say nothing of it: what was expected before still is."""
+        return None
+
     def waits_for(self, spec: Any) -> tuple[str, ...]:
         """Wait for no event of an application."""
         return ()
@@ -316,6 +335,10 @@ class RunningHalf:
     def wishes(self, spec: Any) -> tuple[type[Effect], ...]:
         """Wish for nothing but what every node does: to play, to transfer, to hang up."""
         return ()
+
+    def by_voice_alone(self, node: Node) -> tuple[str, Span] | None:
+        """Nothing needs words."""
+        return None
 
     def not_yet(self, node: Node, flow: Flow) -> tuple[str, Span] | None:
         """Run everything."""

@@ -67,6 +67,12 @@ def by_key(ctx: Context, choosing: Choosing, key: str) -> Any | None:
     return here[number - 1] if 1 <= number <= len(here) else None
 
 
+def phrases(ctx: Context, choosing: Choosing) -> tuple[str, ...]:
+    """Give what may be said to take an entry: its words, and its key within the page."""
+    keys = (str(number) for number, _ in enumerate(page(ctx, choosing), 1))
+    return (*(shown(ctx, choosing, entry) for entry in entries(ctx, choosing)), *keys)
+
+
 def more(ctx: Context, choosing: Choosing, key: str = "", text: str = "") -> bool:
     """Say whether the caller asks for the next page; that is no failure."""
     if key:

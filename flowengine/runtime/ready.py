@@ -11,16 +11,23 @@ from flowengine.runtime import effects as wish
 from flowengine.runtime.node import RunningNode
 
 # What the shell of calls does not carry out yet (`call/session.py`).
-MISSING: frozenset[type[wish.Effect]] = frozenset({wish.Ask, wish.Record})
+MISSING: frozenset[type[wish.Effect]] = frozenset({wish.Ask})
+_BY_KEY = "give it a key as well, or name a transcriber in the settings: `speech: {transcriber: {use: …}}`"
 _HELP = "`check`, `graph`, `test` and editors know it; a server can not run it yet"
 
 
-def unready(flow: Flow) -> tuple[Diagnostic, ...]:
-    """Give a finding for everything in a checked flow that a server does not run."""
-    return tuple(
+def unready(flow: Flow, *, words: bool) -> tuple[Diagnostic, ...]:
+    """Give a finding for everything in a checked flow that a server does not run; ``words``: it has a transcriber."""
+    found = [
         Diagnostic("not-run-yet", f"a server does not run {what} yet", span, about=what, help=_HELP)
         for what, span in _unready(flow)
-    )
+    ]
+    for node in () if words else flow.nodes.values():
+        if alone := cast(RunningNode, node.type).by_voice_alone(node):
+            what, span = alone
+            message = f"nobody understands {what}: this server has no transcriber"
+            found.append(Diagnostic("no-transcriber", message, span, about=what, help=_BY_KEY))
+    return tuple(found)
 
 
 def _unready(flow: Flow) -> Iterator[tuple[str, Span]]:

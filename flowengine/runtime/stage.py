@@ -10,6 +10,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, cast
+from zlib import crc32
+
+from msgspec import json
 
 from flowengine.errors import Bug
 from flowengine.flow.model import Assignment, Flow, Node, Prompt
@@ -154,15 +157,39 @@ class Stage(ABC):
         keys = self._type.cutting_keys(self._context) if self.node.barge_in.keys else ""
         self._play(self._renderer().prompt(prompt), ["nothing"], keys)
 
+    def _expect(self) -> str:
+        """Tell the shell what the caller may say now, if that has changed; give its kind."""
+        expects = self._type.expects(self._context)
+        if expects is None:
+            return ""
+        timeouts = self.node.timeouts
+        listen = wish.Listen(
+            self.lang,
+            expects.kind,
+            expects.phrases,
+            expects.least,
+            expects.most,
+            timeouts.speech_end,
+            timeouts.max_speech,
+        )
+        checksum = crc32(json.encode(listen))
+        if checksum != self.state.listening:
+            self.state.listening = checksum
+            self._effects.append(listen)
+        return expects.kind
+
     def ask(self, question: Prompt | None, lead: Iterable[wish.Part] = ()) -> None:
         """Play a question and listen."""
+        # Words that the node does not take do not cut its question either.
+        hears = self._expect() != "nothing"
         parts = [*lead, *self._renderer().prompt(question)]
         keys = self._type.cutting_keys(self._context) if self.node.barge_in.keys else ""
-        self._play(parts, ["listen"], keys, speech=self.node.barge_in.speech)
+        self._play(parts, ["listen"], keys, speech=hears and self.node.barge_in.speech)
 
     def listen(self) -> None:
         """Wait for input: what was kept comes first, else the no-input timer starts."""
         self._turn.take("listen")
+        self._expect()
         key = self.kept_key()
         if key is not None:
             self._type.handle(KeyTaken(key), self._context)
@@ -224,7 +251,7 @@ class Stage(ABC):
             self._next = self._follow
             return
         prompt = self._id("p")
-        state.prompt, state.prompt_keys = prompt, keys
+        state.prompt, state.prompt_keys, state.prompt_speech = prompt, keys, speech
         self.stop_waiting()
         self._turn.take("play")
         policy = self._policy(keys, speech=speech)

@@ -71,6 +71,10 @@ class State:
     turn: str = "idle"
     prompt: str = ""
     prompt_keys: str = ""
+    prompt_speech: bool = False
+    # When the last words were over that no voice may cut, and when a key was pressed that the node takes.
+    uncut: float = -1.0
+    key_at: float = -1.0
     then: list[Any] = field(default_factory=list)
     cut: bool = False
     keys: list[tuple[str, float]] = field(default_factory=list)
@@ -80,6 +84,8 @@ class State:
     handling: str | None = None
     # What a handler does once its tool has answered.
     after_tool: dict[str, Any] | None = None
+    # The caller is listened to as the last `Listen` said: its checksum. A new stream knows of none.
+    listening: int = 0
     # How much of the no-input timer was left when the caller began to speak.
     silence: float | None = None
     # What a model has heard and said in this call.
@@ -146,6 +152,8 @@ class State:
         data["keys"] = [(key, pressed - data["at"] + at) for key, pressed in data["keys"]]
         data["swallow"] = tuple(data["swallow"]) if data["swallow"] else None
         data["said"] = (data["said"][0], data["said"][1] - data["at"] + at) if data["said"] else None
+        for moment in ("uncut", "key_at"):
+            data[moment] += at - data["at"]
         data["at"] = at
         return cls(**data)
 

@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 
 from flowengine.flow.languages import folding, language
 from flowengine.flow.model import Phrases
+from flowengine.runtime.effects import Listen, Policy
 from flowengine.runtime.numerals import digits
 
 
@@ -57,6 +58,28 @@ def _phrase(text: str, lang: str) -> tuple[str, ...]:
     return words(text, lang)
 
 
+def counted(text: str, policy: Policy, listen: Listen) -> int:
+    """Give how many of the words over a prompt want the floor: not those to be ignored, nor those of a mere listener.
+
+    What is expected counts whole: an "okay" that is a choice here, an "mhm" where yes or no is asked.
+    """
+    lang = listen.lang
+    said = folding.words(text, lang)
+    if listen.kind == "yesno" and agrees(text, lang) is not None:
+        return len(said)
+    known = language(lang)
+    passing = known.backchannels | {" ".join(folding.words(phrase, lang)) for phrase in policy.ignore}
+    written = words(text, lang)
+    if any(inside(_phrase(phrase, lang), written) for phrase in listen.phrases if phrase not in policy.ignore):
+        return len(said)
+    count = at = 0
+    while at < len(said):
+        size = _longest(said, at, passing)
+        count += not size
+        at += size or 1
+    return count
+
+
 def inside(phrase: Sequence[str], said: Sequence[str]) -> bool:
     """Say whether a phrase stands in what was said, as whole words one after another."""
     size = len(phrase)
@@ -87,6 +110,15 @@ def choose(text: str, things: Iterable[_Meant], lang: str, default: str) -> _Mea
         elif here and here == size:
             best.append(thing)
     return best[0] if len(best) == 1 else None
+
+
+def phrases(things: Iterable[Meant], lang: str, default: str) -> tuple[str, ...]:
+    """Give what may be said to mean one of these things: their phrases, and their keys where one digit is a key."""
+    found: dict[str, None] = {}
+    for thing in things:
+        found.update(dict.fromkeys(phrase.text for phrase in thing.hear.spoken_in(lang, default)))
+        found.update(dict.fromkeys(key for key in thing.keys if len(key) == 1 and key.isdigit()))
+    return tuple(found)
 
 
 def key_alone(text: str, lang: str) -> str:

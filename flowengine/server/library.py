@@ -28,7 +28,7 @@ RATE = 8000
 class FlowFolder:
     """Implements the port ``Library`` over a folder of flows.
 
-    ``judge`` says what this server does not let a flow do.
+    ``judge`` says what this server does not let a flow do; ``words``: it has a transcriber.
     """
 
     def __init__(
@@ -36,11 +36,14 @@ class FlowFolder:
         store: Store,
         types: Mapping[str, NodeType],
         judge: Callable[[Flow], Iterable[Diagnostic]] = lambda flow: (),
+        *,
+        words: bool = False,
     ) -> None:
         self.programs: dict[str, Program] = {}
         self._store = store
         self._types = types
         self._judge = judge
+        self._words = words
         self._revisions: dict[str, Program] = {}
 
     async def open(self, folder: Path) -> list[tuple[Loaded, str]]:
@@ -54,7 +57,9 @@ class FlowFolder:
         for number, loaded in enumerate(flows):
             if loaded.file in twice:
                 flows[number] = _refused(loaded, [twice[loaded.file]])
-            elif loaded.flow is not None and (missing := (*unready(loaded.flow), *self._judge(loaded.flow))):
+            elif loaded.flow is not None and (
+                missing := (*unready(loaded.flow, words=self._words), *self._judge(loaded.flow))
+            ):
                 flows[number] = _refused(loaded, missing)
         flows = _without_those_that_run_others(flows)
         self.programs = self._ready(flows)

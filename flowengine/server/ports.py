@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from flowengine import plugins
-from flowengine.call.ports import Synthesizer, ToolRunner
+from flowengine.call.ports import Synthesizer, ToolRunner, VoiceDetector
 from flowengine.errors import EnvironmentProblem
 from flowengine.server.run import Ports
 from flowengine.settings import Settings, ToolSettings
@@ -24,7 +24,8 @@ async def open_ports(settings: Settings) -> tuple[SqliteStore, Ports]:
     store = SqliteStore(path, TraceFiles(Path(settings.store.traces)))
     await store.start()
     voice: Synthesizer = plugins.provider(settings.voice.use).make({"library": settings.voice.library})
-    return store, Ports(store, voice, PromptFiles(Path(settings.store.cache)), tools=tools)
+    detector: VoiceDetector = plugins.provider("silero").make({})
+    return store, Ports(store, voice, PromptFiles(Path(settings.store.cache)), tools=tools, detector=detector)
 
 
 def tool_runners(settings: ToolSettings) -> dict[str, ToolRunner]:

@@ -24,7 +24,7 @@ from flowengine import plugins
 from flowengine.call.calls import Calls
 from flowengine.call.engine import Engine
 from flowengine.call.lost import watch
-from flowengine.call.ports import AudioStore, Store, Synthesizer, ToolRunner
+from flowengine.call.ports import AudioStore, RecordingStore, Store, Synthesizer, ToolRunner, Transcriber, VoiceDetector
 from flowengine.call.tokens import LIFETIME, Signer
 from flowengine.errors import EnvironmentProblem
 from flowengine.flow.diagnostics import Severity
@@ -53,7 +53,8 @@ class Ports:
     """What a server stands on; tests give their own. ``wall`` is the wall clock in seconds since 1970.
 
     ``entropy`` gives so many random bytes: ids of calls, and so the seeds of what is said at random, and tokens.
-    ``tools`` are who runs tools, by their kind.
+    ``tools`` are who runs tools, by their kind. Without a ``detector`` nobody listens, without a ``transcriber`` nobody
+    understands words: a voice then stops a prompt, and keys are the answers.
     """
 
     store: Store
@@ -62,6 +63,9 @@ class Ports:
     wall: Callable[[], float] = time.time
     tools: Mapping[str, ToolRunner] = field(default_factory=dict)
     entropy: Callable[[int], bytes] = secrets.token_bytes
+    detector: VoiceDetector | None = None
+    transcriber: Transcriber | None = None
+    recordings: RecordingStore | None = None
 
 
 class Application:
@@ -70,10 +74,22 @@ class Application:
     def __init__(self, settings: Settings, ports: Ports) -> None:
         self.settings = settings
         self.engine = Engine(
-            ports.store, ports.synthesizer, ports.audio_store, settings.env, ports.wall, ports.tools, ports.entropy
+            ports.store,
+            ports.synthesizer,
+            ports.audio_store,
+            settings.env,
+            ports.wall,
+            ports.tools,
+            ports.entropy,
+            ports.detector,
+            ports.transcriber,
+            ports.recordings,
         )
         self.flows = FlowFolder(
-            ports.store, plugins.node_types(), lambda flow: disallowed(flow, settings.tools, settings.env)
+            ports.store,
+            plugins.node_types(),
+            lambda flow: disallowed(flow, settings.tools, settings.env),
+            words=ports.transcriber is not None,
         )
         self.findings: list[tuple[Loaded, str]] = []
         self._http: Starlette | None = None

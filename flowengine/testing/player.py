@@ -15,6 +15,7 @@ from flowengine.runtime import effects as wish
 from flowengine.runtime import events as fact
 from flowengine.runtime.interpreter import Interpreter
 from flowengine.runtime.program import Program
+from flowengine.runtime.understanding import counted
 from flowengine.testing.scripted import Scripted
 
 CHARACTER = 0.06
@@ -92,6 +93,7 @@ class Player:
         self.spoken: list[Spoken] = []
         self.playing: Spoken | None = None
         self.taping: Taping | None = None
+        self._listen = wish.Listen("en-US", "text")
         self.ringing: wish.Transfer | None = None
         self.given_away = False
         self.ended = ""
@@ -174,9 +176,8 @@ class Player:
             return
         prompt = self.playing
         if prompt is not None and prompt.policy.speech and self.at - prompt.begins >= prompt.policy.after:
-            words = [word.strip(".,!?").casefold() for word in text.split()]
-            ignored = {word.casefold() for word in prompt.policy.ignore}
-            if sum(word not in ignored for word in words) >= max(1, prompt.policy.words):
+            wanted = counted(text, prompt.policy, self._listen)
+            if wanted >= max(1, prompt.policy.words):
                 self._interrupt(prompt)
         self._take(fact.UtteranceEnded(self.at, text, self.at))
 
@@ -254,6 +255,8 @@ class Player:
     def _take(self, event: fact.Event) -> None:
         effects = self.interpreter.handle(event)
         for effect in effects:
+            if isinstance(effect, wish.Listen):
+                self._listen = effect
             self._carry_out(effect)
         # A prompt that was stopped in the instant of its begin was not heard by anybody.
         if self.playing is not None and (not self.spoken or self.spoken[-1] is not self.playing):

@@ -14,24 +14,22 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from tests.ears.baselines import energy
-from tests.ears.driver import SIDE_BY_SIDE, System, keys_only, on_virtual_time, over_sockets
+from tests.ears.driver import SIDE_BY_SIDE, System, on_virtual_time, over_sockets
 from tests.ears.following import reference
 from tests.ears.picture import picture
 from tests.ears.scenarios import KINDS, REFERENCE, scenarios
+from tests.ears.systems import SYSTEMS
 from tests.ears.table import Scores, table
 from tests.ears.voice import ThreadedVoice, opened
 
 FOLDER = Path("bench-ears")
-SYSTEMS: Mapping[str, System] = {"energy": energy, "keys": keys_only}
-"""What is compared, by name: everything that is made as ``driver.System`` says."""
 
 
 class Errors(logging.Handler):

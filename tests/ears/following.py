@@ -87,13 +87,16 @@ def follow(track: Track, prompt: Track) -> Heard:
     begin = start = int(loud[0])
     place = 0  # of the prompt, that is heard at ``start``
     played, pauses = 0, list[Pause]()
-    for stop, again in _breaks(loud, len(track)):
+    breaks = _breaks(loud, len(track))
+    ends = [*(stop for stop, _ in breaks[1:]), len(track)]
+    for (stop, again), end in zip(breaks, ends, strict=True):
         same = _same(track[start:stop], prompt[place:])
         cut = same < stop - start
         played, place, stop = played + same, place + same, start + same
         if cut or place >= len(prompt) - _NEARLY * RATE:
             break
-        found = _find(track[again : again + round(_SNIPPET * RATE)], prompt, place)
+        # No more than is audible of it: what follows may be a pause of the engine.
+        found = _find(track[again : min(end, again + round(_SNIPPET * RATE))], prompt, place)
         if found is None:
             break
         own = _silence(prompt, place)

@@ -71,7 +71,9 @@ def findings(one: Explanation) -> list[Diagnostic]:
     flows = [load(one.file, one.example, node_types(), folder)]
     if "flow:" in one.beside:
         flows.append(load("beside.yaml", one.beside, node_types(), folder))
-    missing = [d for loaded in flows if loaded.flow for d in unready(loaded.flow)] if one.code == "not-run-yet" else []
+    missing: list[Diagnostic] = []
+    if one.code in ("not-run-yet", "no-transcriber"):
+        missing = [d for loaded in flows if loaded.flow for d in unready(loaded.flow, words=False)]
     if one.code == "tool-not-allowed":
         missing = [d for loaded in flows if loaded.flow for d in disallowed(loaded.flow, ToolSettings(), {})]
     return [d for loaded in flows for d in loaded.diagnostics] + duplicate_flows(flows) + missing

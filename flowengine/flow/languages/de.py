@@ -250,6 +250,15 @@ LANGUAGE = Language(
         "bitte, ah, ahm, also, ich, mochte, will, wurde, hatte, gern, gerne, den, die, das, der, ein, eine, mal, "
         "so, okay, ok, nun, hm, zu, zum, zur"
     ),
+    backchannels=phrases(
+        "mhm, mm, mmm, hm, hmm, ah, ahm, aha, oh, ach, ach so, soso, eh, ehm, "
+        "ok, okay, ja, jaja, genau, richtig, gut, alles klar, verstehe"
+    ),
+    unfinished=phrases(
+        "ah, ahm, ehm, eh, hm, hmm, und, oder, aber, weil, wenn, dass, ob, zum, zur, von, vom, fur, mit, in, im, bei, "
+        "beim, uber, als, der, die, den, dem, des, ein, eine, einen, einem, einer, mein, meine, meinen, meiner, ihre, "
+        "ich, mochte, wurde, hatte"
+    ),
     yes=phrases(
         "super, prima, aber ja, aber sicher, aber gerne, aber gern, aber naturlich, jaja, das ist es, ja, jawohl, "
         "genau, richtig, stimmt, korrekt, jo, jep, jupp, jap, ja ja, klar, na klar, sicher, gerne, gern, okay, "

@@ -236,6 +236,14 @@ LANGUAGE = Language(
         "take, choose, say, dial, enter, hit, sign, digit"
     ),
     fillers=phrases("please, uh, um, er, well, i, i'd, want, would, like, to, the, a, an, just, ok, okay, so, hm, oh"),
+    backchannels=phrases(
+        "mhm, mm, mmm, mm hmm, mm hm, hmm, hm, uh huh, uh, um, uhm, er, erm, ah, aha, oh, "
+        "ok, okay, yeah, yep, right, all right, alright, sure, fine, i see, got it"
+    ),
+    unfinished=phrases(
+        "uh, um, uhm, er, erm, hm, hmm, and, or, but, because, if, to, of, for, from, with, at, about, than, the, "
+        "a, an, my, your, his, her, our, their, i, i'd, i'm, we, it's, would, like, let's, maybe"
+    ),
     yes=phrases(
         "great, totally, for sure, that's it, that is it, looks good, that'll do, yes, yeah, yep, yup, yea, aye, "
         "right, correct, sure, ok, okay, exactly, uh huh, mm hmm, mhm, absolutely, certainly, definitely, "

@@ -21,7 +21,9 @@ class Language:
     ``time`` are CLDR patterns in the place of CLDR's own (empty: those of CLDR are right).
 
     What callers say: ``signs`` are the words for the keys ``*`` and ``#``, ``around_keys`` those that stand around a
-    key's name, ``fillers`` those that mean nothing; ``yes``, ``no``, ``skip`` and ``more`` answer, and may be phrases.
+    key's name, ``fillers`` those that mean nothing; ``backchannels`` are phrases by which one listens without wanting
+    to speak, ``unfinished`` words at which no sentence ends, hesitations among them; ``yes``, ``no``, ``skip`` and
+    ``more`` answer, and may be phrases.
     All are folded: small, without accents, and as ``respell`` writes what has several spellings (it is given folded
     text, and respells what it gave to itself). ``spoken`` are the words of values.
     """
@@ -34,6 +36,8 @@ class Language:
     signs: Mapping[str, str] = field(default_factory=dict)
     around_keys: frozenset[str] = frozenset()
     fillers: frozenset[str] = frozenset()
+    backchannels: frozenset[str] = frozenset()
+    unfinished: frozenset[str] = frozenset()
     yes: frozenset[str] = frozenset()
     no: frozenset[str] = frozenset()
     skip: frozenset[str] = frozenset()
