@@ -13,7 +13,7 @@ FLOOR = -96.0
 """The level of silence and of nothing at all: that of a 16 bit sample's smallest step, instead of minus infinity."""
 
 _FULL_SCALE = 32768.0
-_SQUARES = np.square(mulaw.decode(bytes(range(256))) / _FULL_SCALE)
+_SAMPLES = mulaw.decode(bytes(range(256))) / _FULL_SCALE
 
 
 def dbfs(pcm: NDArray[np.int16]) -> float:
@@ -27,7 +27,8 @@ def mulaw_dbfs(data: bytes) -> float:
     """The same of µ-law bytes, without decoding them."""
     if not data:
         return FLOOR
-    return _decibel(float(_SQUARES[np.frombuffer(data, np.uint8)].mean()))
+    samples = _SAMPLES[np.frombuffer(data, np.uint8)]
+    return _decibel(float(samples.dot(samples)) / len(data))
 
 
 def _decibel(power: float) -> float:

@@ -17,8 +17,8 @@ TOGETHER = 8
 WAIT = 0.01
 MOST = 64  # windows of one stream that may wait: 2 s; then the oldest are dropped
 
-Judged = Callable[[bytes, float, float], None]
-"""Called with a window, when it came (the loop's time), and how probably it is speech."""
+Judged = Callable[[bytes, float, float, float], None]
+"""Called with a window, when it came (the loop's time), its level, and how probably it is speech."""
 
 
 class Ear:
@@ -28,15 +28,15 @@ class Ear:
         self.dropped = 0
         self.state = state
         self.judged = judged
-        self.waiting: deque[tuple[bytes, float]] = deque()
+        self.waiting: deque[tuple[bytes, float, float]] = deque()
         self._ears = ears
 
-    def take(self, window: bytes, now: float) -> None:
-        """Take the next window of the stream."""
+    def take(self, window: bytes, now: float, level: float) -> None:
+        """Take the next window of the stream, and how loud it is (dBFS), which is handed back with it."""
         if len(self.waiting) >= MOST:
             self.waiting.popleft()
             self.dropped += 1
-        self.waiting.append((window, now))
+        self.waiting.append((window, now, level))
         self._ears.wake()
 
     def close(self) -> None:
@@ -78,10 +78,10 @@ class Ears:
         self._handle = None
         while batch := [ear for ear in self._open if ear.waiting]:
             taken = [ear.waiting.popleft() for ear in batch]
-            found, states = self._detector.detect([window for window, _ in taken], [ear.state for ear in batch])
+            found, states = self._detector.detect([window for window, _, _ in taken], [ear.state for ear in batch])
             self.batches += 1
             self.windows += len(batch)
-            for ear, (window, came), probability, state in zip(batch, taken, found, states, strict=True):
+            for ear, (window, came, level), probability, state in zip(batch, taken, found, states, strict=True):
                 ear.state = state
                 if ear in self._open:  # not if one before it ended its call
-                    ear.judged(window, came, probability)
+                    ear.judged(window, came, level, probability)

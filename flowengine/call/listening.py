@@ -93,12 +93,13 @@ class Listening:
         while len(self._buffer) >= self._size:
             window = bytes(self._buffer[: self._size])
             del self._buffer[: self._size]
-            if level.mulaw_dbfs(window) >= LOUD_TONE and is_key(window):
-                window = bytes([SILENCE]) * self._size
+            loud = level.mulaw_dbfs(window)
+            if loud >= LOUD_TONE and is_key(window):
+                window, loud = bytes([SILENCE]) * self._size, level.FLOOR
                 self.counts["muted_tone"] += 1
             if self._transcribing is not None:
                 self._transcribing.send(window)
-            self._ear.take(window, now)
+            self._ear.take(window, now, loud)
 
     def sent(self, audio: bytes) -> None:
         """Audio of ours was handed to the carrier."""
@@ -127,12 +128,11 @@ class Listening:
 
     # --- voice
 
-    def _judged(self, window: bytes, came: float, probability: float) -> None:
+    def _judged(self, window: bytes, came: float, loud: float, probability: float) -> None:
         """The ears have judged a window."""
         self._recent += window
         del self._recent[:-HEARD]
         self._follow_prompt(came)
-        loud = level.mulaw_dbfs(window)
         if probability >= SPEECH and loud > self._caller.gate and self._sounds(came):
             played = self._speaking.playout.playing(came, self._carrier_time)
             loud = min(loud, self._echo.remaining(bytes(self._recent), played))
@@ -212,7 +212,8 @@ class Listening:
                 now, speaking=activity.speaking, voiced=activity.voiced, last=activity.last, level=self._level
             )
             self._decide(verdict, now)
-        self._found(self._endpointing.poll(now), now)
+        if self._endpointing.open:
+            self._found(self._endpointing.poll(now), now)
 
     def _follow_prompt(self, now: float) -> None:
         """Take over the policy of what plays now."""

@@ -34,20 +34,20 @@ def test_a_few_streams_do_not_wait(on_virtual_time: Callable[..., Any]) -> None:
     async def story() -> None:
         detector = Counting()
         ears = Ears(detector)
-        told: list[tuple[bytes, float, float]] = []
+        told: list[tuple[bytes, float, float, float]] = []
         one = ears.open(lambda *judged: told.append(judged))
         two = ears.open(lambda *judged: told.append(judged))
         loop = asyncio.get_running_loop()
         now = loop.time()
-        one.take(b"aaaa", now)
-        two.take(b"bbbb", now)
-        one.take(b"cccc", now)
+        one.take(b"aaaa", now, -20.0)
+        two.take(b"bbbb", now, -30.0)
+        one.take(b"cccc", now, -40.0)
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         assert loop.time() == now
         # Of each stream one window a batch: its state is the next one's.
         assert detector.batches == [[b"aaaa", b"bbbb"], [b"cccc"]]
-        assert told == [(b"aaaa", now, 0.0), (b"bbbb", now, 0.0), (b"cccc", now, 0.1)]
+        assert told == [(b"aaaa", now, -20.0, 0.0), (b"bbbb", now, -30.0, 0.0), (b"cccc", now, -40.0, 0.1)]
         assert (ears.batches, ears.windows) == (2, 3)
 
     on_virtual_time(story())
@@ -62,7 +62,7 @@ def test_many_wait_for_each_other(on_virtual_time: Callable[..., Any]) -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
         for number, stream in enumerate(streams):
-            loop.call_later(number * WAIT / 20, stream.take, b"%04d" % number, began)
+            loop.call_later(number * WAIT / 20, stream.take, b"%04d" % number, began, 0.0)
         async with asyncio.timeout(1.0):
             await done.wait()
         assert loop.time() - began == pytest.approx(WAIT)
@@ -74,9 +74,9 @@ def test_many_wait_for_each_other(on_virtual_time: Callable[..., Any]) -> None:
 def test_what_can_not_be_judged_in_time_is_dropped_from_the_front(on_virtual_time: Callable[..., Any]) -> None:
     async def story() -> None:
         told: list[bytes] = []
-        ear = Ears(Counting()).open(lambda window, came, probability: told.append(window))
+        ear = Ears(Counting()).open(lambda window, came, level, probability: told.append(window))
         for number in range(MOST + 3):
-            ear.take(b"%04d" % number, 0.0)
+            ear.take(b"%04d" % number, 0.0, 0.0)
         await asyncio.sleep(0)
         assert ear.dropped == 3
         assert told == [b"%04d" % number for number in range(3, MOST + 3)]
@@ -89,18 +89,18 @@ def test_a_stream_that_is_closed_hears_nothing_any_more(on_virtual_time: Callabl
         ears = Ears(Counting())
         told: list[str] = []
 
-        def ends_another(window: bytes, came: float, probability: float) -> None:
+        def ends_another(window: bytes, came: float, level: float, probability: float) -> None:
             told.append("first")
             second.close()
 
         first = ears.open(ends_another)
         second = ears.open(lambda *judged: told.append("second"))
         for ear in (first, second):
-            ear.take(b"aaaa", 0.0)
+            ear.take(b"aaaa", 0.0, 0.0)
         await asyncio.sleep(0)
         assert told == ["first"]
         first.close()
-        first.take(b"bbbb", 0.0)
+        first.take(b"bbbb", 0.0, 0.0)
         await asyncio.sleep(0)
         assert told == ["first"]
 

@@ -83,14 +83,14 @@ def test_the_engine_without_ears_is_not_interrupted_and_the_timeline_of_a_call_i
 
 
 def test_the_benchmark_writes_a_table_a_picture_and_scores(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    ears.main(["--kinds", "aside", "--calls", "1", "--folder", str(tmp_path), "--systems", "energy", "--seed", "3"])
+    ears.main(["--kinds", "aside", "--calls", "1", "--folder", str(tmp_path), "--systems", "alone", "--seed", "3"])
     told = capsys.readouterr().out
     assert "ears: seed 3, 1 calls a cell, virtual time" in told
     assert (tmp_path / "table.txt").read_text() + "\n" == told
     assert (tmp_path / "picture.svg").read_text().startswith("<svg")
     whole = json.loads((tmp_path / "scores.json").read_text())
     assert whole["settings"]["seed"] == 3
-    assert [one["kept"] for one in whole["systems"]["energy"]["asides"]["backchannel"]] == [False] * 5
+    assert [one["kept"] for one in whole["systems"]["alone"]["asides"]["backchannel"]] == [True] * 5
 
 
 def test_the_same_seed_gives_the_same_calls(voice: ThreadedVoice) -> None:
