@@ -28,6 +28,7 @@ PAGES = (
     "flows/README.md",
     "schemas/README.md",
     "tests/semantics/README.md",
+    "tests/ears/README.md",
 )
 BINARY = {".wav", ".png", ".gz", ".db"}
 

@@ -112,10 +112,14 @@ class Voices:
         return self._clips[voiced]
 
     async def noise(self, noise: Noise) -> NDArray[np.int16]:
-        """Make 30 s of a line's noise. Raises ``ValueError``."""
+        """Make 30 s of a line's noise, begun anywhere: a dog does not bark just when a call begins.
+
+        Raises ``ValueError``.
+        """
         if noise not in self._noises:
             made = sounds.make(noise.name, NOISE, noise.seed, await self._talk(noise.name), noise.level)
-            self._noises[noise] = loudness.to_pcm(made)
+            begin = int(np.random.default_rng(noise.seed).integers(len(made)))
+            self._noises[noise] = loudness.to_pcm(np.roll(made, begin))
         return self._noises[noise]
 
     async def _sounded(self, sound: Sound) -> Clip:

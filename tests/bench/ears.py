@@ -2,19 +2,24 @@
 
     .venv/bin/python tests/bench/ears.py [--systems ours,energy] [--kinds turns] [--calls 2] [--seed 1] [--sockets]
 
-On virtual time, or over real WebSockets in real time (``--sockets``: an hour of calls takes eight minutes). The same
-seed gives the same calls, and on virtual time the same figures. Writes ``bench-ears/table.txt``, ``picture.svg`` and
-``scores.json`` with the settings. What is scored and how: ``tests/ears/scoring.py``.
+On virtual time (an hour of calls takes two minutes of a core), or over real WebSockets in real time (``--sockets``:
+eight minutes). The same seed gives the same calls, and on virtual time the same figures. Writes
+``bench-ears/table.txt``, ``picture.svg`` and ``scores.json`` with the settings. What is scored and how:
+``tests/ears/scoring.py``.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import logging
+import multiprocessing
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 if __name__ == "__main__":
@@ -31,13 +36,34 @@ from tests.ears.voice import ThreadedVoice, opened
 FOLDER = Path("bench-ears")
 
 
+class Errors(logging.Handler):
+    """Keeps what is logged as an error meanwhile: an engine that breaks must not look like one that listens badly."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.messages.append(record.getMessage())
+
+    def __enter__(self) -> list[str]:
+        logging.getLogger().addHandler(self)
+        return self.messages
+
+    def __exit__(self, *_: object) -> None:
+        logging.getLogger().removeHandler(self)
+
+
 def measure(
     system: System, voice: ThreadedVoice, *, seed: int, calls: int, kinds: Sequence[str], sockets: bool, lines: int
 ) -> Scores:
-    """Place a system's calls and score them."""
+    """Place a system's calls and score them. Raises ``RuntimeError`` when the system logged an error meanwhile."""
     place = over_sockets if sockets else on_virtual_time
     planned = [REFERENCE, *scenarios(seed, calls, tuple(kinds))]
-    quiet, *runs = place(system, planned, voice, seed=seed, side_by_side=lines)
+    with Errors() as errors:
+        quiet, *runs = place(system, planned, voice, seed=seed, side_by_side=lines)
+    if errors:
+        raise RuntimeError(f"{len(errors)} errors were logged, so the figures mean nothing; the first: {errors[0]}")
     prompt = reference(quiet.report.samples(quiet.report.played))
     scores = Scores()
     for run in runs:
@@ -53,6 +79,7 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--calls", type=int, default=2, help="how often every cell is called")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--lines", type=int, default=SIDE_BY_SIDE, help="how many calls at once")
+    parser.add_argument("--jobs", type=int, default=2, help="how many systems at once, on virtual time")
     parser.add_argument("--sockets", action="store_true", help="over real sockets, in real time")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where the result goes")
     found = parser.parse_args(given)
@@ -63,23 +90,35 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     return found
 
 
+def _measured(name: str, chosen: argparse.Namespace) -> Scores:
+    began = time.monotonic()
+    with opened() as voice:
+        scores = measure(
+            SYSTEMS[name],
+            voice,
+            seed=chosen.seed,
+            calls=chosen.calls,
+            kinds=chosen.kinds,
+            sockets=chosen.sockets,
+            lines=chosen.lines,
+        )
+    print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr)  # noqa: T201 - a benchmark prints
+    return scores
+
+
 def main(given: Sequence[str] | None = None) -> None:
     """Measure, print and write."""
     chosen = arguments(given)
-    scored: dict[str, Scores] = {}
-    with opened() as voice:
-        for name in chosen.systems:
-            began = time.monotonic()
-            scored[name] = measure(
-                SYSTEMS[name],
-                voice,
-                seed=chosen.seed,
-                calls=chosen.calls,
-                kinds=chosen.kinds,
-                sockets=chosen.sockets,
-                lines=chosen.lines,
-            )
-            print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr)  # noqa: T201 - a benchmark prints
+    # In real time a system must not take the machine from another one.
+    jobs = 1 if chosen.sockets else min(chosen.jobs, len(chosen.systems))
+    measured = partial(_measured, chosen=chosen)
+    if jobs > 1:
+        # New processes: those that are copied would have threads of libraries that do not live in them.
+        with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+            found = list(pool.map(measured, chosen.systems))
+    else:
+        found = [measured(name) for name in chosen.systems]
+    scored = dict(zip(chosen.systems, found, strict=True))
     clock = "real sockets" if chosen.sockets else "virtual time"
     title = f"ears: seed {chosen.seed}, {chosen.calls} calls a cell, {clock}, {chosen.lines} lines"
     text = f"{title}\n\n{table(scored)}"

@@ -25,6 +25,7 @@ _NEARLY = 0.25  # seconds at the end of a prompt without which it still counts a
 _SNIPPET = 0.5  # seconds that are looked for in the reference
 _BACK, _ON = 4.0, 2.0  # seconds before and after where it stopped in which it is looked for
 _ALIKE = 0.6  # correlation from which two pieces are the same
+_SCRAP = 0.06  # seconds of sound that are too few to tell what they are
 _BLOCK = 800  # samples that are compared when something may have been cut without a silence
 
 Track = NDArray[np.int16]
@@ -32,7 +33,10 @@ Track = NDArray[np.int16]
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """The engine was silent inside a prompt from ``at`` for ``seconds``, and then went on with it."""
+    """The engine was silent inside a prompt from ``at`` for ``seconds``, and then went on with it.
+
+    A silence of the speaker's own at that place is not counted.
+    """
 
     at: float
     seconds: float
@@ -83,10 +87,8 @@ def follow(track: Track, prompt: Track) -> Heard:
     begin = start = int(loud[0])
     place = 0  # of the prompt, that is heard at ``start``
     played, pauses = 0, list[Pause]()
-    steps = np.diff(loud)
-    breaks = [(int(loud[i]) + 1, int(loud[i + 1])) for i in np.flatnonzero(steps > PAUSE * RATE)]
-    breaks.append((int(loud[-1]) + 1, len(track)))
-    ends = [stop for stop, _ in breaks[1:]] + [len(track)]
+    breaks = _breaks(loud, len(track))
+    ends = [*(stop for stop, _ in breaks[1:]), len(track)]
     for (stop, again), end in zip(breaks, ends, strict=True):
         same = _same(track[start:stop], prompt[place:])
         cut = same < stop - start
@@ -99,13 +101,24 @@ def follow(track: Track, prompt: Track) -> Heard:
             break
         own = _silence(prompt, place)
         if (again - stop - own) / RATE > PAUSE:
-            pauses.append(Pause(stop / RATE, (again - stop) / RATE))
+            pauses.append(Pause((stop + own) / RATE, (again - stop - own) / RATE))
         else:
             played += again - stop
         start, place = again, found
     whole = place >= len(prompt) - _NEARLY * RATE
     due = (stop + _silence(prompt, place)) / RATE
     return Heard(begin / RATE, stop / RATE, played / RATE, tuple(pauses), whole, played > 0, due)
+
+
+def _breaks(loud: NDArray[np.intp], length: int) -> list[tuple[int, int]]:
+    """Give begin and end of each silence that may be a pause; a scrap of sound between two of them is part of both."""
+    found: list[tuple[int, int]] = []
+    for number in [*np.flatnonzero(np.diff(loud) > PAUSE * RATE), len(loud) - 1]:
+        begin, end = int(loud[number]) + 1, int(loud[number + 1]) if number + 1 < len(loud) else length
+        if found and begin - found[-1][1] < _SCRAP * RATE:
+            begin = found.pop()[0]
+        found.append((begin, end))
+    return found
 
 
 def _same(heard: Track, prompt: Track) -> int:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ from flowengine.testing.labels import Timeline
 from flowengine.testing.script import HangUp, Keys, Say, Script, Silence, WaitAudio
 from flowengine.testing.voices import Speech
 from tests.bench import ears
+from tests.ears.baselines import Energy, baseline, energy
 from tests.ears.driver import TimelineOf, keys_only, on_virtual_time
 from tests.ears.following import Track, follow, reference
-from tests.ears.scenarios import REFERENCE, Scenario
+from tests.ears.scenarios import REFERENCE, Scenario, scenarios
 from tests.ears.scoring import interruption, undisturbed
 from tests.ears.voice import ThreadedVoice, opened
 
@@ -89,6 +91,28 @@ def test_the_benchmark_writes_a_table_a_picture_and_scores(tmp_path: Path, capsy
     whole = json.loads((tmp_path / "scores.json").read_text())
     assert whole["settings"]["seed"] == 3
     assert [one["kept"] for one in whole["systems"]["alone"]["asides"]["backchannel"]] == [True] * 5
+
+
+def test_the_same_seed_gives_the_same_calls(voice: ThreadedVoice) -> None:
+    chosen = scenarios(2, 1, ("aside", "interruption"))[::12]
+
+    def once() -> list[Any]:
+        runs = on_virtual_time(energy, chosen, voice, seed=2)
+        return [(run.report.events, run.report.played, run.report.spoken, run.report.timelines) for run in runs]
+
+    assert once() == once()
+
+
+def test_a_system_that_breaks_is_no_bad_listener(voice: ThreadedVoice) -> None:
+    class Breaking(Energy):
+        """Says of a window that it broke, as a server logs a bug of its own."""
+
+        def detect(self, windows: Sequence[bytes], states: Sequence[Any]) -> tuple[list[float], list[Any]]:
+            logging.getLogger("flowengine.call").error("a bug of ours")
+            return super().detect(windows, states)
+
+    with pytest.raises(RuntimeError, match=r"errors were logged.*a bug of ours"):
+        ears.measure(baseline(Breaking, 0.2), voice, seed=2, calls=1, kinds=[], sockets=False, lines=4)
 
 
 def test_what_is_not_there_is_told(capsys: pytest.CaptureFixture[str]) -> None:

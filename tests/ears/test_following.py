@@ -65,6 +65,15 @@ def test_a_short_silence_is_no_pause_and_a_pause_in_the_speakers_own_is_the_rest
     assert len(heard.pauses) == 1
 
 
+def test_a_scrap_of_a_word_before_a_pause_does_not_hide_that_it_goes_on() -> None:
+    """Seen in a call: two milliseconds of the next sentence were heard before the pause."""
+    again = 4.0 - 0.05 + OWN + 0.002
+    heard = follow(np.concatenate([part(0, again), silence(1.5), part(again)]), PROMPT)
+    assert heard.whole
+    (pause,) = heard.pauses
+    assert pause.seconds == pytest.approx(1.5, abs=0.06)
+
+
 @pytest.mark.parametrize("after", [silence(3.0), np.concatenate([silence(0.8), speech(1.0, 9)]), speech(1.0, 9)])
 def test_a_cut_prompt_is_not_whole_and_what_follows_is_something_else(after: Track) -> None:
     heard = follow(np.concatenate([silence(0.5), part(0, 2.0), after]), PROMPT)
