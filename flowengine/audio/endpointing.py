@@ -216,9 +216,10 @@ class Endpointing:
             self.late += 1
             return []
         found = self._start(max(self._last_end, began if began is not None else now))
-        # Nothing says that the voice is on: it is quiet since the last word.
+        # Nothing says that the voice is on: it is quiet since the last word, and nobody has asked for the final ones.
         self._quiet = ended if ended is not None else now
-        return found
+        self._asked = now
+        return [*found, Quiet()]
 
     def _end(self, now: float, why: str) -> Ended:
         ended = now if self._quiet is None else self._quiet

@@ -261,5 +261,8 @@ class Listening:
             self._caller.understood()
         else:
             self._caller.forget()
+        if ended.why != "silence" and self._transcribing is not None:
+            # The caller may go on: what is told from now on shall not begin with words of this utterance.
+            self._transcribing.finish()
         at = self._clock.at
         self._put(fact.UtteranceEnded(at(now), ended.text, at(ended.began), at(ended.ended), ended.confidence))

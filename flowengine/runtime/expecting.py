@@ -75,4 +75,4 @@ def _unfinished(text: str, lang: str) -> bool:
         return False
     known = language(lang)
     spells = len(said) > 1 and len(said[-1]) == len(said[-2]) == 1 and said[-1].isalpha() and said[-2].isalpha()
-    return said[-1] in known.unfinished or spells
+    return spells or any(" ".join(said[-size:]) in known.unfinished for size in (1, 2, 3))

@@ -135,7 +135,7 @@ def test_final_words_are_waited_for_but_not_for_ever() -> None:
 
 def test_words_without_a_voice_open_an_utterance() -> None:
     told = story().at(3.0).interim("hello", ended=2.8).final("hello", ended=2.8).at(9.0)
-    assert told.found[0] == (3.0, Began(3.0))
+    assert told.found[:2] == [(3.0, Began(3.0)), (3.0, Quiet())]
     assert told.ends() == [(pytest.approx(2.8 + 0.7, abs=FRAME), "hello", "silence")]
 
 

@@ -32,7 +32,10 @@ _REQUESTS = (
 _SURROUNDINGS: tuple[tuple[str, str, float], ...] = (
     ("white 20 dB", "white", 20.0),
     ("white 10 dB", "white", 10.0),
+    ("white 5 dB", "white", 5.0),
+    ("car 20 dB", "car", 20.0),
     ("car 10 dB", "car", 10.0),
+    ("car 5 dB", "car", 5.0),
     ("music 15 dB", "music", 15.0),
     ("babble 20 dB", "babble", 20.0),
     ("tv 20 dB", "tv", 20.0),

@@ -32,8 +32,10 @@ TABLE = [
     (Listen("en-US", "choice", MENU), "two", LIKELY),
     (Listen("en-US", "choice", MENU), "something else", MIDDLE),
     (Listen("en-US", "choice", MENU), "the opening hours on Sunday", PLAIN),
-    (Listen("en-US", "choice", MENU), "I need", MIDDLE),  # what comes now is what it is about
+    (Listen("en-US", "choice", MENU), "my new kitchen", MIDDLE),  # what comes now is what it is about
     (Listen("en-US", "choice", MENU), "I would like to", OPEN),
+    (Listen("en-US", "choice", MENU), "well, I need", OPEN),
+    (Listen("en-US", "yesno"), "yes it is", LIKELY),
     (Listen("en-US", "date"), "next tuesday", LIKELY),
     (Listen("en-US", "date"), "the fifth of", OPEN),
     (Listen("en-US", "time"), "half past nine", LIKELY),

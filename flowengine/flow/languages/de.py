@@ -257,7 +257,7 @@ LANGUAGE = Language(
     unfinished=phrases(
         "ah, ahm, ehm, eh, hm, hmm, und, oder, aber, weil, wenn, dass, ob, zum, zur, von, vom, fur, mit, in, im, bei, "
         "beim, uber, als, der, die, den, dem, des, ein, eine, einen, einem, einer, mein, meine, meinen, meiner, ihre, "
-        "ich, mochte, wurde, hatte"
+        "ich, mochte, wurde, hatte, ich will, ich brauche, konnen sie, kannst du, mein name ist"
     ),
     yes=phrases(
         "super, prima, aber ja, aber sicher, aber gerne, aber gern, aber naturlich, jaja, das ist es, ja, jawohl, "

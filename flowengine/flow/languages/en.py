@@ -242,7 +242,8 @@ LANGUAGE = Language(
     ),
     unfinished=phrases(
         "uh, um, uhm, er, erm, hm, hmm, and, or, but, because, if, to, of, for, from, with, at, about, than, the, "
-        "a, an, my, your, his, her, our, their, i, i'd, i'm, we, it's, would, like, let's, maybe"
+        "a, an, my, your, his, her, our, their, i, i'd, i'm, we, it's, would, like, let's, maybe, "
+        "i want, i need, can you, could you, my name is"
     ),
     yes=phrases(
         "great, totally, for sure, that's it, that is it, looks good, that'll do, yes, yeah, yep, yup, yea, aye, "
