@@ -126,7 +126,7 @@ class _Utterance:
     def rewind(self) -> None:
         """A new connection: it hears again what is kept, but nothing whose words were told."""
         told = round((self.told - self._at) * RATE)
-        self._cut(min(self._sent, max(0, told)))
+        self._cut(min(self._sent, max(0, told, self._sent - _KEPT)))
         self._sent = self.owed = 0
         self.over = False
         self.base = self._at
