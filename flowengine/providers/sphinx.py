@@ -24,6 +24,7 @@ from flowengine.providers.utterances import Utterance, UtteranceTranscription
 
 _NAME = "sphinx"
 _KINDS = ("choice", "yesno", "digits")
+_WAITING = 16  # utterances for each worker, of all calls
 _RESTARTS = 5
 _RESTART_WINDOW = 60.0
 _LARGEST = 1 << 16  # bytes of an answer; ours have some hundred
@@ -96,8 +97,7 @@ class _Worker:
             return said
 
     async def _running(self) -> asyncio.subprocess.Process:
-        if self._closed:
-            raise _error("unavailable", "it is closed", retryable=False)
+        self._still_open()
         if self._process is not None and self._process.returncode is None:
             return self._process
         await self._end()
@@ -113,6 +113,7 @@ class _Worker:
         except OSError as error:
             raise _error("unavailable", f"{self._command[0]} does not start: {error}", retryable=False) from error
         try:
+            self._still_open()  # it may have been closed meanwhile, when there was nothing to kill
             async with asyncio.timeout(self._deadline):
                 await self._answer(self._process, 0, b"R")
         except TimeoutError:
@@ -125,6 +126,10 @@ class _Worker:
             await self._end()
             raise
         return self._process
+
+    def _still_open(self) -> None:
+        if self._closed:
+            raise _error("unavailable", "it is closed", retryable=False)
 
     async def aclose(self) -> None:
         """End the process, also one that is being asked: who asks is told that it exited."""
@@ -168,6 +173,11 @@ class SphinxTranscriber:
         """The processes that run, for watching them."""
         return [worker.pid for worker in self._workers if worker.pid is not None]
 
+    @property
+    def waiting(self) -> int:
+        """How many utterances are under way, in all calls."""
+        return sum(self._load)
+
     async def start(self) -> None:
         """Start the workers; raises ``EnvironmentProblem`` without pocketsphinx, else ``ProviderError``."""
         try:
@@ -194,8 +204,8 @@ class SphinxTranscriber:
         if expected.kind not in _KINDS or not english:
             return "", 0.0
         least = min(range(len(self._load)), key=self._load.__getitem__)
-        if self._load[least] >= 16:
-            raise _error("unavailable", "16 utterances are waiting")
+        if self._load[least] >= _WAITING:
+            raise _error("unavailable", f"{_WAITING} utterances are waiting")
         wanted = {"kind": expected.kind, "phrases": expected.phrases, "least": expected.least, "most": expected.most}
         head = json.dumps(wanted).encode()
         self._load[least] += 1

@@ -49,14 +49,17 @@ _SPELT = dict(zip("0123456789", ("zero", *DIGITS[2:]), strict=True))
 _WORD = re.compile(r"[a-z']+|[0-9]")
 _RATE = 16000  # of the acoustic model
 _IMAGE = 0.3  # of what lies above the line's 4 kHz, mirrored: a wideband model hears fricatives better with it
+_FLOOR = 60.0  # RMS of the noise that is added: about 30 dB below the speech
+_LOUD = 8000.0  # what is louder than 199 of 200 samples is brought to this, but a whisper is no louder than eightfold
 _GRAMMARS = 32  # kept ready
 _SPOKEN = 4  # ways to pronounce one phrase that are tried
 _SILENT = frozenset({"<sil>", "<s>", "</s>", "(NULL)", "SIL", "+NSN+", "+SPN+", "[NOISE]", "[SPEECH]"})
+_PHONE = 9.0  # frames that a phone usually has
 _SHORTEST = 60  # milliseconds of audio below which there is nothing to decode
 _PHONES = "phones"
 
 # What a word weighs: see `Evidence.features`. Fitted on the first half of the bench's voices and sentences.
-WEIGHTS = (1.902, 0.344, 0.344, 0.689, 8.582, -5.794, -0.046)
+WEIGHTS = (1.902, 0.344, 0.344, 0.689, 8.582, -5.794, -0.046, 0.0)
 ACCEPT = 0.5
 
 
@@ -79,6 +82,7 @@ class Evidence:
     words: int = 0  # frames
     speech: int = 0  # frames
     both: int = 0  # frames
+    phones: int = 0  # that the words have
 
     def features(self) -> list[float]:
         """Give what is weighed."""
@@ -91,6 +95,7 @@ class Evidence:
             self.both / union,
             self.speech / 100.0,
             self.words / max(1, self.speech),
+            abs(math.log(max(1, self.words) / (_PHONE * max(1, self.phones)))),
         ]
 
     def confidence(self) -> float:
@@ -103,10 +108,13 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Grammar:
-    """A search of the decoder: its name (empty: nothing can be said), its words' texts, and what had to be left out."""
+    """A search of the decoder: its name (empty: nothing can be said), its words, and how many phrases it lacks.
+
+    ``texts`` gives for a word of the decoder the phrase that it stands for, and how many phones that has.
+    """
 
     name: str
-    texts: dict[str, str]
+    texts: dict[str, tuple[str, int]]
     missing: int
 
 
@@ -140,14 +148,14 @@ class Sphinx:
         pcm = wideband(mulaw.decode(audio))
         evidence = self.weigh(pcm, grammar, self.phones(pcm))
         sure = evidence.confidence()
-        count = len(evidence.text.split())
-        fits = kind != "digits" or (count >= least and (not most or count <= most))
+        fits = kind != "digits" or _fits(evidence.text, least, most)
         return (evidence.text if sure >= ACCEPT and fits else ""), sure, grammar.missing
 
     def grammar(self, kind: str, phrases: Sequence[str], most: int = 0) -> Grammar:
         """Give the grammar of what is waited for; of most types of values there is none."""
-        wanted = {"choice": tuple(phrases), "yesno": (*YES, *NO), "digits": DIGITS}.get(kind, ())
-        key = (wanted, kind == "digits" and most != 1)
+        digits = DIGITS if kind == "digits" else ()
+        whole = (*phrases, *(YES + NO if kind == "yesno" else ())) if kind in ("choice", "yesno", "digits") else ()
+        key = (digits, whole, most == 1)
         if (found := self._grammars.get(key)) is not None:
             self._grammars.move_to_end(key)
             return found
@@ -158,21 +166,32 @@ class Sphinx:
         self._grammars[key] = made = self._make(*key)
         return made
 
-    def _make(self, phrases: tuple[str, ...], repeated: bool) -> Grammar:
-        texts: dict[str, str] = {}
-        missing = 0
-        for phrase in phrases:
-            spoken = self._pronunciations(phrase)
-            missing += not spoken
-            for phones in spoken:
-                texts.setdefault(self._word(phones), phrase)
+    def _make(self, digits: Sequence[str], whole: Sequence[str], single: bool) -> Grammar:
+        texts: dict[str, tuple[str, int]] = {}
+        looped = self._words(digits, texts)
+        said = " | ".join(self._words(whole, texts))
+        missing = len({*digits, *whole} - {phrase for phrase, _ in texts.values()})
         if not texts:
             return Grammar("", {}, missing)
+        if looped:
+            one = " | ".join(looped)
+            double = "" if single else " | ".join(self._words(("double",), texts))
+            said = " | ".join(filter(None, (one if single else f"([{double}] ({one}))+", said)))
         self._made += 1
         name = f"g{self._made}"
-        said = f"({' | '.join(texts)})" + "+" * repeated
         self._decoder.add_jsgf_string(name, f"#JSGF V1.0;\ngrammar {name};\npublic <said> = {said};\n")
         return Grammar(name, texts, missing)
+
+    def _words(self, phrases: Sequence[str], texts: dict[str, tuple[str, int]]) -> list[str]:
+        """Give the decoder's words for phrases, and note in ``texts`` what they stand for; the first one counts."""
+        words = []
+        for phrase in phrases:
+            for phones in self._pronunciations(phrase):
+                word = self._word(phones)
+                if word not in texts:
+                    texts[word] = phrase, len(phones.split())
+                    words.append(word)
+        return words
 
     def _word(self, phones: str) -> str:
         """Give the decoder's word for a pronunciation: a phrase is one word, which is said whole or not at all."""
@@ -203,14 +222,16 @@ class Sphinx:
         free, speech = phones
         if not parts:
             return Evidence("")
+        known = [grammar.texts[word] for word, _, _ in parts]
         return Evidence(
-            " ".join(grammar.texts.get(word, "") for word, _, _ in parts).strip(),
+            " ".join(text for text, _ in known),
             float(score[words].mean()),
             min(float(score[begin:end].mean()) for _, begin, end in parts),
             float((score - free)[words | speech].mean()),
             int(words.sum()),
             int(speech.sum()),
             int((words & speech).sum()),
+            sum(count for _, count in known),
         )
 
     def _decode(
@@ -240,13 +261,27 @@ class Sphinx:
         return score, spoken, parts
 
 
+def _fits(text: str, least: int, most: int) -> bool:
+    """Whether the digits are as many as may be; `double five` are two words and two digits. Phrases always fit."""
+    words = text.split()
+    spelt = all(word in DIGITS or word == "double" for word in words)
+    return not spelt or least <= len(words) <= (most or len(words))
+
+
 def wideband(pcm: NDArray[np.int16]) -> NDArray[np.int16]:
-    """Samples at 8000 Hz -> 16000 Hz for the acoustic model, with a faint mirror image above 4 kHz."""
+    """Samples at 8000 Hz -> 16000 Hz for the acoustic model: of one loudness, with a faint mirror image and noise.
+
+    Without the noise, the silence of a digital line is so much quieter than any that the model has heard that the mean
+    of the utterance, which the decoder takes out, has little to do with the speech.
+    """
+    loud = float(np.percentile(np.abs(pcm.astype(np.float64)), 99.5)) if pcm.size else 0.0
+    gain = min(8.0, _LOUD / max(1.0, loud))
     resampler = Resampler(8000, _RATE)
     smooth = np.concatenate((resampler.process(pcm), resampler.flush())).astype(np.float64)
     stuffed = np.zeros(2 * pcm.size)
     stuffed[::2] = 2.0 * pcm
-    return np.clip(np.rint(smooth + _IMAGE * (stuffed - smooth)), -32768, 32767).astype(np.int16)
+    floor = np.random.default_rng(0).standard_normal(stuffed.size) * _FLOOR  # the same sound gives the same words
+    return np.clip(np.rint(gain * (smooth + _IMAGE * (stuffed - smooth)) + floor), -32768, 32767).astype(np.int16)
 
 
 def messages(pipe: BinaryIO) -> Iterator[tuple[int, bytes]]:

@@ -24,7 +24,7 @@ from flowengine import plugins
 from flowengine.call.calls import Calls
 from flowengine.call.engine import Engine
 from flowengine.call.lost import watch
-from flowengine.call.ports import AudioStore, Store, Synthesizer, ToolRunner
+from flowengine.call.ports import AudioStore, Store, Synthesizer, ToolRunner, Transcriber
 from flowengine.call.tokens import LIFETIME, Signer
 from flowengine.errors import EnvironmentProblem
 from flowengine.flow.diagnostics import Severity
@@ -53,7 +53,7 @@ class Ports:
     """What a server stands on; tests give their own. ``wall`` is the wall clock in seconds since 1970.
 
     ``entropy`` gives so many random bytes: ids of calls, and so the seeds of what is said at random, and tokens.
-    ``tools`` are who runs tools, by their kind.
+    ``tools`` are who runs tools, by their kind; ``transcriber`` is None where callers answer with keys.
     """
 
     store: Store
@@ -62,6 +62,7 @@ class Ports:
     wall: Callable[[], float] = time.time
     tools: Mapping[str, ToolRunner] = field(default_factory=dict)
     entropy: Callable[[int], bytes] = secrets.token_bytes
+    transcriber: Transcriber | None = None
 
 
 class Application:

@@ -17,7 +17,7 @@ from typing import Any
 class WhisperServer:
     """Answers each request with the next of ``script``.
 
-    A mapping is JSON, a number is a status without a body, a text is a body that is no JSON; `hang` waits for ``release``,
+    A mapping is JSON, a number is a status without a body, bytes are a body; `hang` waits for ``release``,
     `close` drops the connection in the middle of an answer. ``plain``: it refuses `verbose_json` with a 400.
     ``requests`` are the forms that came (`file` as bytes) with `authorization`; ``busy`` is how many are under way.
     """
