@@ -1,6 +1,6 @@
 # `make demo` and `make test` need Python 3.11 or newer and nothing else; what is missing is named with the line that mends it.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench schemas editors fuzz simulate constraints clean
+.PHONY: help setup demo test check format bench schemas editors words fuzz simulate constraints clean
 BIN := .venv/bin
 
 help:  ## show the targets
@@ -37,6 +37,9 @@ schemas: setup  ## make schemas/ anew: the JSON Schemas, and the tables of the l
 editors: setup  ## install the language server of editors beside the packages (needs npm), and try the schemas with it
 	npm install --loglevel=error --no-save --no-audit --no-fund --no-package-lock --prefix .venv/editors yaml-language-server@1.25.0
 	$(BIN)/python -m pytest tests/editors
+
+words: setup  ## measure how well the local recognizer hears, by voice and noise (ten minutes)
+	@$(BIN)/python -m tests.bench.words
 
 fuzz: setup  ## load what nobody meant, for SECONDS (60), in a child with limits
 	@$(BIN)/python tests/fuzz.py $(or $(SECONDS),60) $(or $(SEED),1)

@@ -194,14 +194,14 @@ class SphinxTranscriber:
             await worker.aclose()
 
     def listen(self, call: str, expected: Expected) -> UtteranceTranscription:
-        """As ``Transcriber.listen``; raises ``ProviderError`` (``rejected``) for a language other than English."""
-        if expected.lang.lower().replace("_", "-").split("-")[0] != "en":
-            raise _error("rejected", f"it understands English, not {expected.lang!r}", retryable=False)
-        return UtteranceTranscription(self._recognize, expected)
+        """As ``Transcriber.listen``; entering raises ``ProviderError`` (``rejected``) where it is not English."""
+        refusal = None
+        if not _english(expected):
+            refusal = _error("rejected", f"it understands English, not {expected.lang!r}", retryable=False)
+        return UtteranceTranscription(self._recognize, expected, refusal)
 
     async def _recognize(self, utterance: Utterance, expected: Expected) -> tuple[str, float]:
-        english = expected.lang.lower().replace("_", "-").split("-")[0] == "en"
-        if expected.kind not in _KINDS or not english:
+        if expected.kind not in _KINDS or not _english(expected):
             return "", 0.0
         least = min(range(len(self._load)), key=self._load.__getitem__)
         if self._load[least] >= _WAITING:
@@ -215,6 +215,10 @@ class SphinxTranscriber:
             self._load[least] -= 1
         self.missing = said["missing"]
         return said["text"], said["confidence"]
+
+
+def _english(expected: Expected) -> bool:
+    return expected.lang.lower().replace("_", "-").split("-")[0] == "en"
 
 
 def _error(kind: str, detail: str, *, retryable: bool = True) -> ProviderError:

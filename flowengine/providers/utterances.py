@@ -126,7 +126,9 @@ class UtteranceTranscription:
     transcriber did not manage; after three in a row, or one that is not worth a repetition, it counts as lost.
     """
 
-    def __init__(self, recognize: Recognize, expected: Expected) -> None:
+    def __init__(self, recognize: Recognize, expected: Expected, refusal: ProviderError | None = None) -> None:
+        """``refusal`` is raised by entering: this stream can not be understood."""
+        self._refusal = refusal
         self.skipped = 0
         self.failed = 0
         self._recognize = recognize
@@ -143,6 +145,8 @@ class UtteranceTranscription:
         return self._cutter.dropped
 
     async def __aenter__(self) -> UtteranceTranscription:
+        if self._refusal is not None:
+            raise self._refusal
         self._task = asyncio.create_task(self._work(), name="utterances")
         return self
 

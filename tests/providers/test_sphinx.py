@@ -156,8 +156,12 @@ def test_what_it_can_not_know_is_no_words(expected: Expected) -> None:
 
 
 def test_other_languages_are_refused() -> None:
+    async def scenario() -> None:
+        async with SphinxTranscriber().listen("call", Expected("de-DE", "choice", ("ja",))):
+            raise AssertionError("it was entered")
+
     with pytest.raises(ProviderError, match="understands English, not 'de-DE'") as caught:
-        SphinxTranscriber().listen("call", Expected("de-DE", "choice", ("ja",)))
+        run(scenario())
     assert (caught.value.kind, caught.value.retryable) == ("rejected", False)
 
 
