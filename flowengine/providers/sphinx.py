@@ -1,7 +1,7 @@
 """Words without a network or a key: pocketsphinx, which knows what may be said, in resident processes of the server.
 
 English alone, and only where the call knows what to expect: the phrases of a choice, yes and no, digits; of everything
-else it hears nothing. How well it hears is measured by ``tests/bench/words.py``; the README says what came out.
+else it hears nothing. How well it hears is measured by ``tests/bench/words.py``; README.md beside this file says what came out.
 
 A process (``sphinx_worker``) recognizes one utterance at a time, in about a tenth of its length. It is restarted when
 it dies, at most five times a minute, and killed when it does not answer in time: pocketsphinx is native code.
