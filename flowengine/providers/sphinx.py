@@ -1,7 +1,7 @@
 """Words without a network or a key: pocketsphinx, which knows what may be said, in resident processes of the server.
 
 English alone, and only where the call knows what to expect: the phrases of a choice, yes and no, digits; of everything
-else it hears nothing. How well it hears is measured by ``tests/bench/words.py``; README.md beside this file says what came out.
+else it hears nothing. ``tests/bench/words.py`` measures how well it hears; README.md beside this file has the numbers.
 
 A process (``sphinx_worker``) recognizes one utterance at a time, in about a tenth of its length. It is restarted when
 it dies, at most five times a minute, and killed when it does not answer in time: pocketsphinx is native code.
@@ -54,24 +54,33 @@ class _Worker:
 
     async def ask(self, payload: bytes) -> dict[str, Any]:
         """Give the answer to one utterance; a worker that is found dead is replaced, unnoticed."""
-        async with self._turn:
-            process = await self._running()
-            self._number += 1
-            assert process.stdin is not None  # noqa: S101 - it was started with a pipe
-            try:
-                async with asyncio.timeout(self._deadline):
-                    process.stdin.write(HEADER.pack(len(payload), self._number, b"U") + payload)
-                    await process.stdin.drain()
-                    return await self._answer(process, self._number, b"T")
-            except TimeoutError:
-                await self._end()
-                raise _error("timeout", f"no answer in {self._deadline:g} s") from None
-            except (asyncio.IncompleteReadError, ConnectionError):
-                await self._end()
-                raise _error("unavailable", "the worker exited") from None
-            except ProviderError:
-                await self._end()
-                raise
+        try:
+            async with asyncio.timeout(self._deadline):
+                await self._turn.acquire()
+        except TimeoutError:
+            raise _error("timeout", f"no turn in {self._deadline:g} s") from None
+        try:
+            return await self._exchange(await self._running(), payload)
+        finally:
+            self._turn.release()
+
+    async def _exchange(self, process: asyncio.subprocess.Process, payload: bytes) -> dict[str, Any]:
+        assert process.stdin is not None  # noqa: S101 - it was started with a pipe
+        self._number += 1
+        try:
+            async with asyncio.timeout(self._deadline):
+                process.stdin.write(HEADER.pack(len(payload), self._number, b"U") + payload)
+                await process.stdin.drain()
+                return await self._answer(process, self._number, b"T")
+        except TimeoutError:
+            await self._end()
+            raise _error("timeout", f"no answer in {self._deadline:g} s") from None
+        except (asyncio.IncompleteReadError, ConnectionError):
+            await self._end()
+            raise _error("unavailable", "the worker exited") from None
+        except ProviderError:
+            await self._end()
+            raise
 
     async def _answer(self, process: asyncio.subprocess.Process, number: int, kind: bytes) -> dict[str, Any]:
         """Read until the answer to ``number``: those before it are to calls that are gone.
@@ -89,7 +98,10 @@ class _Worker:
             self._head = None
             if about < number:
                 continue
-            said: dict[str, Any] = json.loads(payload or b"{}")
+            try:
+                said: dict[str, Any] = json.loads(payload or b"{}")
+            except ValueError:
+                raise _error("garbage", "the worker wrote what is no JSON") from None
             if told == b"X":
                 raise _error(said["kind"], said["detail"], retryable=False)
             if told != kind:

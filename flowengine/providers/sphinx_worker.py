@@ -52,6 +52,7 @@ _IMAGE = 0.3  # of what lies above the line's 4 kHz, mirrored: a wideband model 
 _FLOOR = 60.0  # RMS of the noise that is added: about 30 dB below the speech
 _LOUD = 8000.0  # what is louder than 199 of 200 samples is brought to this, but a whisper is no louder than eightfold
 _GRAMMARS = 32  # kept ready
+_LEARNT = 10_000  # phrases; a flow may make its own of what a caller has, again and again
 _SPOKEN = 4  # ways to pronounce one phrase that are tried
 _SILENT = frozenset({"<sil>", "<s>", "</s>", "(NULL)", "SIL", "+NSN+", "+SPN+", "[NOISE]", "[SPEECH]"})
 _PHONE = 9.0  # frames that a phone usually has
@@ -138,6 +139,11 @@ class Sphinx:
         self._made = 0
         self._known: dict[str, str] = {}  # the decoder's word by pronunciation: words can not be taken out again
 
+    @property
+    def full(self) -> bool:
+        """Whether it has learnt so many phrases that a new one should take its place."""
+        return len(self._known) > _LEARNT
+
     def hear(
         self, audio: bytes, kind: str, phrases: Sequence[str] = (), least: int = 0, most: int = 0
     ) -> tuple[str, float, int]:
@@ -198,7 +204,7 @@ class Sphinx:
         word = self._known.get(phones)
         if word is None:
             word = self._known[phones] = f"said{len(self._known)}"
-            self._decoder.add_word(word, phones, True)
+            self._decoder.add_word(word, phones, False)  # the search that will use it is made later
         return word
 
     def _pronunciations(self, phrase: str) -> list[str]:
@@ -312,6 +318,8 @@ def main() -> None:
         wanted = json.loads(payload[LENGTH.size : LENGTH.size + length])
         text, sure, missing = sphinx.hear(payload[LENGTH.size + length :], **wanted)
         _answer(out, request, b"T", {"text": text, "confidence": sure, "missing": missing})
+        if sphinx.full:
+            sphinx = Sphinx()
 
 
 if __name__ == "__main__":

@@ -45,6 +45,7 @@ ECHO = READY + "while True: told(asked())\n"
 HUNG = READY + "sys.stdin.buffer.read()\n"
 DIES = READY + "asked()\n"
 NONSENSE = READY + "asked(); sys.stdout.buffer.write(b'hello, world of garbage'); sys.stdout.buffer.flush(); asked()\n"
+NO_JSON = READY + "say(asked(), b'T', b'{'); asked()\n"
 SLOW_FIRST = READY + "first = asked(); asked2 = asked(); told(first, 'late'); told(asked2, 'mine')\n"
 MUTE = "import sys\nsys.stdin.buffer.read()\n"
 LACKING = STUB + 'say(0, b"X", json.dumps({"kind": "unavailable", "detail": "pip install it"}).encode())\n'
@@ -185,7 +186,14 @@ def test_without_pocketsphinx_the_start_says_what_to_install(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(
     ("source", "kind"),
-    [(HUNG, "timeout"), (DIES, "unavailable"), (NONSENSE, "garbage"), (MUTE, "timeout"), ("exit(1)", "unavailable")],
+    [
+        (HUNG, "timeout"),
+        (DIES, "unavailable"),
+        (NONSENSE, "garbage"),
+        (NO_JSON, "garbage"),
+        (MUTE, "timeout"),
+        ("exit(1)", "unavailable"),
+    ],
 )
 def test_a_worker_that_fails_three_times_is_lost(tmp_path: Path, source: str, kind: str) -> None:
     async def scenario() -> None:
