@@ -118,7 +118,9 @@ class _Utterance:
         self.news.set()
 
     def _cut(self, size: int) -> None:
-        self.dropped += max(0, size - self._sent)
+        never = max(0, size - self._sent)
+        self.dropped += never
+        self.base += never / RATE  # for the server what comes now follows at once
         self._sent = max(0, self._sent - size)
         self._at += size / RATE
         del self._audio[:size]

@@ -140,6 +140,24 @@ def test_only_three_seconds_are_heard_again() -> None:
     run(scenario())
 
 
+def test_what_the_server_can_not_take_in_time_is_dropped_and_counted() -> None:
+    async def scenario() -> None:
+        async with (
+            VoskServer(says=deque(["help"])) as server,
+            VoskTranscriber(server.url).listen("call", MENU) as stream,
+        ):
+            stream.began()
+            say(stream, 500)  # ten seconds, before anything could be sent
+            stream.finish()
+            heard = await next_final(stream)
+            assert heard.text == "help"
+            assert heard.began == pytest.approx(7.0)
+            assert len(server.connections[0].audio) == 3 * 16000
+            assert stream.dropped == 7 * 8000
+
+    run(scenario())
+
+
 @pytest.mark.parametrize("fault", ["close:1", "garbage:1", "503"])
 def test_it_gives_up(fault: str) -> None:
     async def scenario() -> None:
