@@ -1,6 +1,6 @@
 # `make demo` and `make test` need Python 3.11 or newer and nothing else; what is missing is named with the line that mends it.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench bench-ears schemas editors fuzz simulate constraints clean
+.PHONY: help setup demo test check format bench bench-ears schemas editors words fuzz simulate constraints clean
 BIN := .venv/bin
 
 help:  ## show the targets
@@ -41,6 +41,9 @@ editors: setup  ## install the language server of editors beside the packages (n
 	npm install --loglevel=error --no-save --no-audit --no-fund --no-package-lock --prefix .venv/editors yaml-language-server@1.25.0
 	$(BIN)/python -m pytest tests/editors
 
+words: setup  ## measure how well the local recognizer hears, by voice and noise (ten minutes)
+	@$(BIN)/python -m tests.bench.words
+
 fuzz: setup  ## load what nobody meant, for SECONDS (60), in a child with limits
 	@$(BIN)/python tests/fuzz.py $(or $(SECONDS),60) $(or $(SEED),1)
 
@@ -50,7 +53,7 @@ simulate: setup  ## live SEEDS (1-5000) of calls where anything goes wrong at an
 
 constraints: setup  ## pin what pyproject.toml asks for, in constraints.txt
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile pyproject.toml --extra dev --extra mcp --universal --fork-strategy fewest --python-version 3.11 --upgrade \
+	$(BIN)/uv pip compile pyproject.toml --extra dev --extra mcp --extra sphinx --universal --fork-strategy fewest --python-version 3.11 --upgrade \
 		--no-header --no-annotate --quiet -o constraints.txt
 
 clean:  ## delete what can be made again: .venv, caches, the demo's files

@@ -93,11 +93,29 @@ class VoiceSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class TranscriberSettings:
+    """Who understands what callers say; ``use`` is `none` where they answer with keys. ``key`` is a secret."""
+
+    use: str = "none"
+    url: str = ""
+    model: str = ""
+    key: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorSettings:
+    """Who tells a voice from other sound; with ``use`` `none` nobody listens, and no voice stops a prompt."""
+
+    use: str = "silero"
+
+
+@dataclass(frozen=True, slots=True)
 class StoreSettings:
     """Where files go."""
 
     url: str = "sqlite:///flowengine.db"
     traces: str = "traces"
+    recordings: str = "recordings"
     cache: str = ""
 
 
@@ -128,6 +146,8 @@ class Settings:
     flows: FlowSettings = FlowSettings()
     carriers: Mapping[str, CarrierSettings] = field(default_factory=dict)
     voice: VoiceSettings = VoiceSettings()
+    detector: DetectorSettings = DetectorSettings()
+    transcriber: TranscriberSettings = TranscriberSettings()
     tools: ToolSettings = field(default_factory=ToolSettings)
     env: Mapping[str, str] = field(default_factory=dict)
     store: StoreSettings = StoreSettings()
@@ -296,6 +316,19 @@ _SYNTHESIZER = Fields(
         Field("library", Choice(("packaged", "system")), "Which espeak-ng `local` uses.", default="packaged"),
     )
 )
+_DETECTOR = Fields((Field("use", Text(), "The provider, or none: then no voice stops a prompt.", default="silero"),))
+_TRANSCRIBER = Fields(
+    (
+        Field("use", Text(), "The provider: sphinx, vosk, whisper, or none for keys alone.", default="none"),
+        Field(
+            "url",
+            Pattern(r"^((https?|wss?)://[^\s/?#]+[^\s#]*)?$", "must be an address such as ws://127.0.0.1:2700"),
+            "The address of a server, where the provider has one.",
+        ),
+        Field("model", Text(), "The server's name of a model."),
+        Field("key", Text(), "The server's API key; best taken from the environment."),
+    )
+)
 _MODULE = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$"
 _HOST = r"^(\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?|[A-Za-z0-9_.-]+(:[0-9]{1,5}|/[0-9]{1,3})?|[0-9A-Fa-f:.]+(/[0-9]{1,3})?)$"
 _TOOLS = Fields(
@@ -322,10 +355,18 @@ _TOOLS = Fields(
         ),
     )
 )
+_SPEECH = Fields(
+    (
+        Field("synthesizer", _SYNTHESIZER, "Who speaks."),
+        Field("detector", _DETECTOR, "Who tells a voice from other sound."),
+        Field("transcriber", _TRANSCRIBER, "Who understands what callers say."),
+    )
+)
 _STORE = Fields(
     (
         Field("url", Pattern(r"^sqlite:///.+", "must be an address such as sqlite:///flowengine.db"), "The store."),
         Field("traces", Text(), "The folder of traces.", default="traces"),
+        Field("recordings", Text(), "The folder of what `record` nodes record.", default="recordings"),
         Field("cache", Text(), "The folder of rendered prompts; default: the platform's cache folder."),
     )
 )
@@ -337,7 +378,7 @@ FIELDS = (
         _MapOf(_CARRIER, "must be the name of a carrier", "must be a map from carriers to their settings"),
         "Accounts by carrier.",
     ),
-    Field("speech", Fields((Field("synthesizer", _SYNTHESIZER, "Who speaks."),)), "Speech."),
+    Field("speech", _SPEECH, "Speech."),
     Field("tools", _TOOLS, "What the tools of flows may reach."),
     Field("env", ListOf(Text()), "Names of the environment that flows may read as env.NAME."),
     Field("store", _STORE, "Where files go."),
@@ -454,6 +495,8 @@ def parse(file: str, data: bytes, environ: Mapping[str, str]) -> tuple[Settings 
         flows=_flows(read.get("flows", {})),
         carriers={name: CarrierSettings(**fields) for name, fields in read.get("carriers", {}).items()},
         voice=VoiceSettings(**read.get("speech", {}).get("synthesizer", {})),
+        detector=DetectorSettings(**read.get("speech", {}).get("detector", {})),
+        transcriber=TranscriberSettings(**read.get("speech", {}).get("transcriber", {})),
         tools=ToolSettings(**read.get("tools", {})),
         env={name: environ[name] for name in names if name in environ},
         store=StoreSettings(**{"cache": _cache_folder(environ), **read.get("store", {})}),

@@ -25,6 +25,7 @@ PAGES = (
     "README.md",
     "CHANGELOG.md",
     "flowengine/README.md",
+    "flowengine/providers/README.md",
     "flows/README.md",
     "schemas/README.md",
     "tests/semantics/README.md",

@@ -15,6 +15,7 @@ from flowengine.settings import (
     ServerSettings,
     Settings,
     ToolSettings,
+    TranscriberSettings,
     child_environment,
     load,
     parse,
@@ -62,6 +63,7 @@ carriers:
   vobiz: {token: 500025, signatures: required}
 speech:
   synthesizer: {use: local, library: system}
+  transcriber: {use: whisper, url: "http://127.0.0.1:8000/v1", model: small, key: "${WHISPER_KEY:-12345}"}
 env: [AGENT_NUMBER, API, UNSET]
 store: {url: "sqlite:///here/calls.db", traces: t, cache: c}
 """
@@ -78,6 +80,8 @@ def test_everything_can_be_set() -> None:
     assert settings.env == {"AGENT_NUMBER": "+1555", "API": "x"}
     assert (settings.store.url, settings.store.traces, settings.store.cache) == ("sqlite:///here/calls.db", "t", "c")
     assert settings.voice.library == "system"
+    assert settings.transcriber == TranscriberSettings("whisper", "http://127.0.0.1:8000/v1", "small", "12345")
+    assert "12345" not in repr(settings.transcriber)
     settings.check()
 
 
@@ -139,6 +143,8 @@ OVERRIDES = [
     ({"FLOWENGINE_CARRIERS__TWILIO__TOKEN": "0123"}, lambda s: s.carriers["twilio"].token, "0123"),
     ({"FLOWENGINE_CARRIERS__VOBIZ__SIGNATURES": "off"}, lambda s: s.carriers["vobiz"].signatures, "off"),
     ({"FLOWENGINE_SPEECH__SYNTHESIZER__LIBRARY": "system"}, lambda s: s.voice.library, "system"),
+    ({"FLOWENGINE_SPEECH__TRANSCRIBER__USE": "vosk"}, lambda s: s.transcriber.use, "vosk"),
+    ({"FLOWENGINE_SPEECH__TRANSCRIBER__KEY": "0123"}, lambda s: s.transcriber.key, "0123"),
     ({"FLOWENGINE_STORE__TRACES": ""}, lambda s: s.store.traces, ""),
     # Not a setting of ours: no section.
     ({"FLOWENGINE_SECRET": "x"}, lambda s: s.server.secret, "file"),
@@ -167,6 +173,8 @@ MISTAKES = [
     ("server:\n  public_url: voice.example.com", {}, None, "voice.example.com", 2, 15, "https://"),
     ("carriers:\n  twilio: {signatures: maybe}", {}, None, "maybe", 2, 24, "required"),
     ("store: {url: 'postgres://x'}", {}, None, "postgres://x", 1, 14, "sqlite:///"),
+    ("speech: {transcriber: {url: localhost:2700}}", {}, None, "localhost:2700", 1, 29, "ws://"),
+    ("speech: {transcriber: {usee: vosk}}", {}, "unknown-field", "usee", 1, 24, "use"),
     ("env: AGENT", {}, None, "AGENT", 1, 6, ""),
     ("tools: {host: [a]}", {}, "unknown-field", "host", 1, 9, "hosts"),
     ("tools: {hosts: a.example}", {}, None, "a.example", 1, 16, "list"),

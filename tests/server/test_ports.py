@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from flowengine.errors import EnvironmentProblem
-from flowengine.server.ports import open_ports, tool_runners
-from flowengine.settings import McpServer, Settings, StoreSettings, ToolSettings, VoiceSettings
+from flowengine.server.ports import open_ports, tool_runners, transcriber
+from flowengine.settings import McpServer, Settings, StoreSettings, ToolSettings, TranscriberSettings, VoiceSettings
 
 
 def settings(folder: Path, voice: VoiceSettings | None = None) -> Settings:
@@ -41,6 +42,24 @@ def test_the_store_is_where_the_settings_say(tmp_path: Path) -> None:
 def test_an_unknown_provider_is_told(tmp_path: Path) -> None:
     with pytest.raises(EnvironmentProblem, match='there is no provider "nobody"'):
         asyncio.run(open_ports(settings(tmp_path, VoiceSettings("nobody"))))
+
+
+@pytest.mark.parametrize("use", ["sphinx", "vosk", "whisper"])
+def test_callers_are_understood_by_whom_the_settings_say(tmp_path: Path, use: str) -> None:
+    async def work() -> tuple[str, bool]:
+        store, ports = await open_ports(replace(settings(tmp_path), transcriber=TranscriberSettings(use)))
+        await store.aclose()
+        assert ports.transcriber is not None
+        await ports.transcriber.aclose()
+        return ports.transcriber.name, ports.transcriber.ends_turns
+
+    assert asyncio.run(work()) == (use, False)
+
+
+def test_by_default_callers_answer_with_keys() -> None:
+    assert transcriber(TranscriberSettings()) is None
+    with pytest.raises(EnvironmentProblem, match='there is no provider "nobody"'):
+        transcriber(TranscriberSettings("nobody"))
 
 
 CRM = ToolSettings(mcp={"crm": McpServer(url="http://127.0.0.1:1/mcp")})

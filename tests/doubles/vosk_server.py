@@ -1,0 +1,134 @@
+"""A Vosk server that hears what a script says: the protocol of alphacep's ``asr_server.py``, and its ways to fail."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from types import TracebackType
+from typing import Any
+
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.datastructures import Headers
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
+
+
+@dataclass
+class Connection:
+    """What one connection was told."""
+
+    configs: list[dict[str, Any]] = field(default_factory=list)
+    audio: bytearray = field(default_factory=bytearray)
+    messages: int = 0
+    ended: bool = False
+
+
+@dataclass
+class VoskServer:
+    """Each connection takes the next of ``faults`` (default: none) and each utterance the next of ``says``.
+
+    Faults: `503`, `401` (the handshake is refused), `mute` (no handshake), `hang` (audio is taken, nothing answered),
+    `close:N` (the connection breaks after N messages of audio), `garbage:N` (no JSON), `result:N` (what was said so far
+    is told as a result after N messages, as the server does where it hears a pause).
+    """
+
+    says: deque[str] = field(default_factory=deque)
+    faults: deque[str] = field(default_factory=deque)
+    connections: list[Connection] = field(default_factory=list)
+    tries: int = 0
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+    _server: Server | None = None
+    _held: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def __aenter__(self) -> VoskServer:
+        self._server = await serve(
+            self._serve, "127.0.0.1", 0, compression=None, process_request=self._greet, close_timeout=0.5
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._held.set()
+        if self._server is not None:
+            self._server.close()
+            async with asyncio.timeout(5):
+                await self._server.wait_closed()
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        assert self._server is not None
+        return f"ws://127.0.0.1:{next(iter(self._server.sockets)).getsockname()[1]}"
+
+    @property
+    def open(self) -> int:
+        """How many connections there are now."""
+        assert self._server is not None
+        return len(self._server.connections)
+
+    async def until(self, what: Any) -> None:
+        """Wait until something is true of it, 5 s at most."""
+        async with asyncio.timeout(5):
+            while not what():
+                self.news.clear()
+                await self.news.wait()
+
+    async def _greet(self, socket: ServerConnection, request: Request) -> Response | None:
+        self.tries += 1
+        fault = self.faults.popleft() if self.faults else ""
+        if fault == "mute":
+            await self._held.wait()
+        if fault.isdigit():
+            status = HTTPStatus(int(fault))
+            return Response(status.value, status.phrase, Headers({"content-length": "0", "connection": "close"}))
+        socket.fault = fault  # type: ignore[attr-defined]  # carried to the handler of the same connection
+        return None
+
+    async def _serve(self, socket: ServerConnection) -> None:
+        fault, _, after = socket.fault.partition(":")  # type: ignore[attr-defined]  # see above
+        told = Connection()
+        self.connections.append(told)
+        try:
+            async for message in socket:
+                if isinstance(message, str) and "config" in message:
+                    told.configs.append(json.loads(message)["config"])
+                elif message == '{"eof" : 1}':
+                    told.ended = True
+                    if fault == "garbage":
+                        await socket.send("<html>")
+                    elif fault != "hang":
+                        await socket.send(_result(self.says.popleft() if self.says else ""))
+                        return
+                else:
+                    assert isinstance(message, bytes)
+                    told.audio += message
+                    told.messages += 1
+                    due = after.isdigit() and told.messages == int(after)
+                    if fault == "close" and due:
+                        socket.transport.abort()
+                        return
+                    if fault != "hang":
+                        await socket.send(self._answer(fault if due else ""))
+                self.news.set()
+        except ConnectionClosed:
+            pass
+        finally:
+            self.news.set()
+
+    def _answer(self, fault: str) -> str:
+        if fault == "garbage":
+            return "<html>"
+        if fault == "result":
+            return _result(self.says.popleft())
+        return json.dumps({"partial": self.says[0].split()[0] if self.says and self.says[0] else ""})
+
+
+def _result(text: str) -> str:
+    words = [
+        {"word": word, "start": 0.5 * at, "end": 0.5 * at + 0.4, "conf": 0.9} for at, word in enumerate(text.split())
+    ]
+    return json.dumps({"result": words, "text": text} if words else {"text": ""})
