@@ -115,8 +115,8 @@ class StoreSettings:
 
     url: str = "sqlite:///flowengine.db"
     traces: str = "traces"
-    recordings: str = "recordings"
     cache: str = ""
+    recordings: str = "recordings"
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,8 @@ async def local_server(
     """Start a server on a free port with the flows of a folder, or with one flow; stop it at the end.
 
     ``settings`` (by ``SECTION__KEY``) win over those that it is given here, so that two servers may share a store.
-    Of the ``author``'s file of settings it takes what flows depend on: what tools may reach, and the names in `env`.
+    Of the ``author``'s file of settings it takes what flows depend on: what tools may reach, the names in `env`, and who
+    listens to callers and understands them.
     Raises ``EnvironmentProblem`` when it does not start, with what it said.
     """
     with tempfile.TemporaryDirectory(prefix="flowengine-") as name:
@@ -96,7 +97,13 @@ def _of_flows(author: Path | None) -> dict[str, Any]:
         found = yaml.load(text, yaml.BaseLoader)  # noqa: S506  # it makes texts, lists and mappings, nothing else
     except (OSError, ValueError, yaml.YAMLError):
         found = None
-    return {name: found[name] for name in ("tools", "env") if name in found} if isinstance(found, dict) else {}
+    if not isinstance(found, dict):
+        return {}
+    sections = {name: found[name] for name in ("tools", "env") if name in found}
+    if isinstance(speech := found.get("speech"), dict):
+        # Who listens and understands decides what a caller can do; the voice stays ours.
+        sections["speech"] = {name: speech[name] for name in ("detector", "transcriber") if name in speech}
+    return sections
 
 
 def _files_of(path: Path) -> tuple[str, list[Path]]:

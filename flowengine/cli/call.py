@@ -62,7 +62,7 @@ def command(
     """Place a simulated call and print the conversation as it happens.
 
     Without --to a server is started for the call with FLOW (a file or a folder; default: flows/front-desk.yaml), and
-    the words are printed from its trace; of the settings it has `tools` and `env`. With --to FLOW is the name of a
+    the words are printed from its trace; of the settings it has `tools`, `env`, and who listens. With --to FLOW is the name of a
     flow, and keys, marks and levels are printed; the carrier's token is taken from the settings.
 
     \b
@@ -83,7 +83,7 @@ def command(
         path = Path(flow or DEFAULT_FLOW)
         if not path.exists():
             raise click.UsageError(f"there is no flow at {path}")
-        _check(ctx, path)
+        _check(ctx, path, words=_understands(settings_file))
         report = asyncio.run(_call_own(path, name, script, voices, lag, trace or "", _author(settings_file)))
     else:
         if trace:
@@ -109,14 +109,14 @@ def command(
         ctx.exit(FAILED)
 
 
-def _check(ctx: click.Context, path: Path) -> None:
+def _check(ctx: click.Context, path: Path, *, words: bool) -> None:
     """Say what is wrong with the flows in the author's own file, before a server is started with them."""
     from flowengine.flow import render
     from flowengine.runtime.ready import unready
 
     flows = _flows.flows(_flows.flow_files(path) if path.is_dir() else [path])
     findings = [finding for loaded in flows for finding in loaded.diagnostics]
-    findings += [finding for loaded in flows if loaded.flow for finding in unready(loaded.flow, words=False)]
+    findings += [finding for loaded in flows if loaded.flow for finding in unready(loaded.flow, words=words)]
     if any(finding.severity == "error" for finding in findings):
         click.echo(render.full(findings, _flows.sources(flows), colour=True), err=True)
         ctx.exit(FAILED)
@@ -168,6 +168,15 @@ def _in_room(script: Script, noise: str | None, echo: str | None) -> Script:
             raise click.UsageError(f"--echo takes DB or DB:MS such as -20:120, not {echo}")
         script = replace(script, echo=Echo(float(decibel), int(delay) / 1000 if delay else Echo().delay))
     return script
+
+
+def _understands(file: str | None) -> bool:
+    """Say whether the author's settings name who understands words."""
+    from flowengine import settings
+
+    author = _author(file)
+    found = settings.load(str(author))[0] if author else None
+    return found is not None and found.transcriber.use != "none"
 
 
 def _author(file: str | None) -> Path | None:

@@ -55,11 +55,20 @@ class Errors(logging.Handler):
 
 
 def measure(
-    system: System, voice: ThreadedVoice, *, seed: int, calls: int, kinds: Sequence[str], sockets: bool, lines: int
+    system: System,
+    voice: ThreadedVoice,
+    *,
+    seed: int,
+    calls: int,
+    kinds: Sequence[str],
+    cells: Sequence[str],
+    sockets: bool,
+    lines: int,
 ) -> Scores:
     """Place a system's calls and score them. Raises ``RuntimeError`` when the system logged an error meanwhile."""
     place = over_sockets if sockets else on_virtual_time
-    planned = [REFERENCE, *scenarios(seed, calls, tuple(kinds))]
+    chosen = [one for one in scenarios(seed, calls, tuple(kinds)) if not cells or one.cell in cells]
+    planned = [REFERENCE, *chosen]
     with Errors() as errors:
         quiet, *runs = place(system, planned, voice, seed=seed, side_by_side=lines)
     if errors:
@@ -76,6 +85,7 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="tests/bench/ears.py", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--systems", default=",".join(SYSTEMS), help=f"which of {', '.join(SYSTEMS)}")
     parser.add_argument("--kinds", default=",".join(KINDS), help=f"which of {', '.join(KINDS)}")
+    parser.add_argument("--cells", default="", help="only these rows of the table, such as 'echo -20,tv -42'")
     parser.add_argument("--calls", type=int, default=2, help="how often every cell is called")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--lines", type=int, default=SIDE_BY_SIDE, help="how many calls at once")
@@ -84,6 +94,7 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where the result goes")
     found = parser.parse_args(given)
     found.systems, found.kinds = found.systems.split(","), found.kinds.split(",")
+    found.cells = [cell for cell in found.cells.split(",") if cell]
     for chosen, known in ((found.systems, SYSTEMS), (found.kinds, KINDS)):
         if strange := sorted(set(chosen) - set(known)):
             parser.error(f"there is no {', '.join(strange)}; known are {', '.join(known)}")
@@ -99,6 +110,7 @@ def _measured(name: str, chosen: argparse.Namespace) -> Scores:
             seed=chosen.seed,
             calls=chosen.calls,
             kinds=chosen.kinds,
+            cells=chosen.cells,
             sockets=chosen.sockets,
             lines=chosen.lines,
         )

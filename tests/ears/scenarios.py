@@ -16,7 +16,7 @@ Kind: TypeAlias = Literal["reference", "noise", "interruption", "aside", "turns"
 KINDS: tuple[Kind, ...] = ("noise", "interruption", "aside", "turns")
 
 NOISES = tuple(kind for kind in sounds.KINDS if kind not in ("line", "comfort"))
-LEVELS = (-25.0, -35.0, -45.0)  # dBFS; the caller speaks at -22
+LEVELS = (-25.0, -32.0, -42.0)  # dBFS: 3, 10 and 20 dB below the caller
 ECHOES = (-15.0, -20.0, -30.0)  # dB against what is played
 VOICES = ("en-us", "en-us+f3", "en-gb+m3", "en-us+f5", "en-us+m7")
 PAUSES = (0.0, 0.3, 0.6, 1.0, 1.5)  # seconds
