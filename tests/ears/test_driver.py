@@ -112,7 +112,7 @@ def test_a_system_that_breaks_is_no_bad_listener(voice: ThreadedVoice) -> None:
             return super().detect(windows, states)
 
     with pytest.raises(RuntimeError, match=r"errors were logged.*a bug of ours"):
-        ears.measure(baseline(Breaking, 0.2), voice, seed=2, calls=1, kinds=[], sockets=False, lines=4)
+        ears.measure(baseline(Breaking, 0.2), voice, seed=2, calls=1, kinds=[], cells=[], sockets=False, lines=4)
 
 
 def test_what_is_not_there_is_told(capsys: pytest.CaptureFixture[str]) -> None:
