@@ -24,11 +24,13 @@ format: setup  ## format, and mend what the linter can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: setup  ## measure the checker, the interpreter, whole calls, and the line
+bench: setup  ## measure the checker, the interpreter, whole calls, the line, and hearing
 	$(BIN)/python tests/bench/check.py
 	$(BIN)/python tests/bench/interpreter.py
 	$(BIN)/python tests/bench/calls.py
 	$(BIN)/python tests/bench/line.py
+	$(BIN)/python tests/bench/hearing.py
+	$(BIN)/python tests/bench/decision.py
 
 bench-ears: setup  ## score how well the engine listens, by labelled calls, in bench-ears/ (CALLS=2 SEED=1 SOCKETS=1)
 	@$(BIN)/python tests/bench/ears.py --calls $(or $(CALLS),2) --seed $(or $(SEED),1) $(if $(SOCKETS),--sockets)

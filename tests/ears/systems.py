@@ -14,10 +14,15 @@ from tests.ears.baselines import baseline, energy
 from tests.ears.driver import System, TimelineOf
 
 
-def ours(settings: Settings, ports: Ports, timeline_of: TimelineOf) -> Application:
-    """Make the engine as it is, with a transcriber that gives words after a quarter of a second."""
+def with_words(ports: Ports, timeline_of: TimelineOf) -> Ports:
+    """Give ports with our ears, and a transcriber that gives words after a quarter of a second."""
     words: ScriptedTranscriber[Heard] = ScriptedTranscriber(timeline_of, Heard, words=replace(WORDS, spread=0.2))
-    return Application(settings, replace(ports, detector=Silero(), transcriber=words))
+    return replace(ports, detector=Silero(), transcriber=words)
+
+
+def ours(settings: Settings, ports: Ports, timeline_of: TimelineOf) -> Application:
+    """Make the engine as it is, with a transcriber of words."""
+    return Application(settings, with_words(ports, timeline_of))
 
 
 def turns(settings: Settings, ports: Ports, timeline_of: TimelineOf) -> Application:
