@@ -118,6 +118,19 @@ def prompts_come_one_after_another(world: World) -> Iterator[str]:
                     playing = ""
 
 
+def a_voice_that_cut_is_answered(world: World) -> Iterator[str]:
+    """After a prompt that a voice has cut an utterance ends, unless the stream does before."""
+    for call, lines in world.traces.items():
+        events = [line["event"] for line in map(json.loads, lines) if "event" in line]
+        for number, event in enumerate(events):
+            after = events[number + 1 :]
+            if event["type"] != "PromptInterrupted" or (after and after[0]["type"] == "DigitPressed"):
+                continue
+            kinds = [one["type"] for one in after]
+            if not {"UtteranceEnded", "CallerHungUp", "CallStopped", "StreamResumed"}.intersection(kinds) and after:
+                yield f"{call}: a voice cut {event['prompt']}, and nothing came of it"
+
+
 def traces_and_records_agree(world: World) -> Iterator[str]:
     """The end that the interpreter came to is the one in the record, where no server and no store was lost."""
     if _lossy(world):
@@ -150,6 +163,7 @@ INVARIANTS: tuple[Callable[[World], Iterator[str]], ...] = (
     every_trace_can_be_read,
     every_trace_does_the_same_again,
     prompts_come_one_after_another,
+    a_voice_that_cut_is_answered,
     traces_and_records_agree,
     every_call_is_over_in_time,
 )

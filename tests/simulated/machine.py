@@ -24,6 +24,7 @@ from flowengine.settings import CarrierSettings, FlowSettings, ServerSettings, S
 from flowengine.store.memory import MemoryStore
 from flowengine.testing.virtual_time import let_pass
 from tests.simulated.plan import FILES, Faults
+from tests.simulated.words import Ears, Words
 
 TOKEN = "the-account-token"
 FRAME = 160
@@ -235,7 +236,9 @@ class Machine:
             carriers={name: CarrierSettings("account", TOKEN, "required", "") for name in names},
         )
         voice = Voice(self._faults, self._chance)
-        application = Application(settings, Ports(store, voice, None, wall, entropy=self._chance.randbytes))
+        ears, words = Ears(), Words(self._faults, self._chance)
+        ports = Ports(store, voice, None, wall, entropy=self._chance.randbytes, detector=ears, transcriber=words)
+        application = Application(settings, ports)
         application.flows = _Flows(store, plugins.node_types()).over(store)
         try:
             await process.spawn(application.start())

@@ -16,6 +16,7 @@ from flowengine.testing.script import (
     Garbage,
     HangUp,
     Keys,
+    Say,
     Script,
     Silence,
     Step,
@@ -45,6 +46,7 @@ GARBAGE = (
     "[" * 3000,
 )
 CODES: tuple[Any, ...] = ("reset", "abort", 1000, 1001, 1005, 1011, 4000)
+VOICE = b"\x10\x90\x1f\x9a" * 8000  # as loud as a voice
 PATIENCE = 200.0  # no flow of a simulation keeps a silent caller for so long
 # Of the world, not of one call: kinds with how often a seed has them and for how long.
 WINDOWS = {
@@ -52,6 +54,8 @@ WINDOWS = {
     "store fails": (0.12, 6.0),
     "voice fails": (0.12, 6.0),
     "voice hangs": (0.05, 4.0),
+    "words fail": (0.08, 6.0),
+    "words hang": (0.05, 6.0),
 }
 LINE = {
     "answer twice": 0.12,
@@ -194,7 +198,9 @@ def _steps(rng: random.Random) -> list[Step]:
         waits: list[Step] = [WaitAudio(rng.uniform(0.02, 1.0), 6), Silence(rng.uniform(0, 1.5)), WaitSilence(0.3, 6)]
         steps.append(rng.choice(waits))
         kind = rng.random()
-        if kind < 0.7:
+        if kind < 0.25:
+            steps.append(Say(VOICE[: round(rng.choice([0.05, 0.2, 0.5, 1.5, 4.0]) * 8000)]))
+        elif kind < 0.7:
             length = rng.choice([1, 1, 1, 1, 2, 5, 12])
             steps.append(Keys("".join(rng.choices("1122334455666**#7790", k=length)), rng.choice([0.0, 0.02, 0.3])))
         elif kind < 0.74:
