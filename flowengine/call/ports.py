@@ -26,6 +26,15 @@ class SpeechRequest:
     rate: float
 
 
+@dataclass(frozen=True, slots=True)
+class SpokenWord:
+    """When a word of a request is spoken: seconds of the request's own audio."""
+
+    text: str
+    begin: float
+    end: float
+
+
 class Synthesizer(Protocol):
     """Turns text into audio. One object serves all calls of a process.
 
@@ -41,11 +50,104 @@ class Synthesizer(Protocol):
     async def aclose(self) -> None:
         """Release processes and sockets; safe to call twice. Bounded by its own deadline."""
 
-    def speak(self, request: SpeechRequest) -> AsyncGenerator[bytes, None]:
+    def speak(self, request: SpeechRequest) -> AsyncGenerator[bytes | SpokenWord, None]:
         """Yield G.711 µ-law at 8000 Hz, mono, in chunks of any size; raises ``ProviderError``.
 
-        Closing the generator early cancels the request and discards what was not yielded.
+        One that knows when its words are spoken yields them too, each before or soon after its audio. Closing the
+        generator early cancels the request and discards what was not yielded.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class ModelTool:
+    """What a language model may do: a tool, or an exit of the conversation. ``args`` is a JSON Schema of an object."""
+
+    name: str
+    about: str
+    args: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRequest:
+    """One step of a conversation with a language model.
+
+    ``persona`` stays the same over the whole call and ``system`` changes with the node: the stable part first, so that
+    a vendor may cache it. ``messages`` have ``role`` (`user`, `assistant`, `tool`) and ``text``; an assistant's may have
+    ``calls``, each with `id`, `name` and `args`; a tool's has the ``id`` of the call and its ``result``. ``model`` is a
+    vendor's name, or `default`. ``first`` is how many seconds the first word, or call, may take; ``gap`` the time
+    between two parts of an answer.
+    """
+
+    model: str
+    persona: str
+    system: str
+    messages: Sequence[Mapping[str, Any]]
+    tools: Sequence[ModelTool] = ()
+    temperature: float | None = None
+    most_tokens: int = 400
+    first: float = 4.0
+    gap: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """The next words of an answer, as they come: any cut."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """A call of a tool, complete with its arguments; ``id`` is the model's name of it (made up where it gave none)."""
+
+    id: str
+    name: str
+    args: Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Usage:
+    """What was used, for the bill: zero where it does not apply; ``estimated`` where the vendor has not said."""
+
+    provider: str
+    model: str = ""
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    characters: int = 0
+    seconds: float = 0.0
+    estimated: bool = True
+
+
+class Answer(Protocol):
+    """A model's answer under way: an async context manager, and an async iterator that ends with the answer.
+
+    Leaving it early closes the connection at once. Raises ``ProviderError``, also from the iterator. ``usage`` counts
+    from the beginning and is right, or an estimate, whenever it is read, after a cancel too.
+    """
+
+    usage: Usage
+
+    def __aiter__(self) -> AsyncIterator[Said | Called]:
+        """Give words and calls as they come."""
+
+
+class LanguageModel(Protocol):
+    """Answers in conversations. One object serves all calls of a process."""
+
+    name: str
+
+    async def start(self) -> None:
+        """Import the SDK and open what is shared; raises ``ProviderError``. Bounded by its own deadline."""
+
+    async def aclose(self) -> None:
+        """Release connections; safe to call twice. Bounded by its own deadline."""
+
+    def answer(self, request: ModelRequest) -> AbstractAsyncContextManager[Answer]:
+        """Begin an answer; entering it may raise ``ProviderError``."""
+
+    async def warm(self, request: ModelRequest) -> None:
+        """Open a connection and fill the vendor's cache for a call that is about to ask; a failure is not an error."""
 
 
 class VoiceDetector(Protocol):

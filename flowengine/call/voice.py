@@ -59,7 +59,8 @@ class Voice:
         # Closed by hand: a prompt that is cut cancels its request now, not when the collector comes by.
         async with aclosing(self.synthesizer.speak(_request(words))) as chunks:
             async for chunk in chunks:
-                yield chunk
+                if isinstance(chunk, bytes):
+                    yield chunk
 
     async def render(self, words: Speech) -> bytes:
         """Give the whole audio of constant words: from memory, from disk, or rendered once for all who wait."""
@@ -82,7 +83,8 @@ class Voice:
             return stored
         try:
             async with asyncio.timeout(DEADLINE):
-                chunks = [chunk async for chunk in self.synthesizer.speak(_request(words))]
+                spoken = self.synthesizer.speak(_request(words))
+                chunks = [chunk async for chunk in spoken if isinstance(chunk, bytes)]
         except TimeoutError:
             raise ProviderError(self.synthesizer.name, "timeout", retryable=True) from None
         audio = b"".join(chunks)
