@@ -41,7 +41,7 @@ def request(text: str = ENGLISH, *, lang: str = "en-US", voice: str = "default",
 
 
 async def spoken(synthesizer: Synthesizer, wanted: SpeechRequest) -> bytes:
-    return b"".join([chunk async for chunk in synthesizer.speak(wanted)])
+    return b"".join([chunk async for chunk in synthesizer.speak(wanted) if isinstance(chunk, bytes)])
 
 
 def run(what: Coroutine[Any, Any, T]) -> T:
