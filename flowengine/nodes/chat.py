@@ -27,7 +27,7 @@ from flowengine.runtime.node import (
     ToolDone,
     ToolFailed,
 )
-from flowengine.runtime.prompting import offered_exits, offered_tools, system_prompt, told
+from flowengine.runtime.prompting import offered_exits, offered_tools, persona, system_prompt, told
 from flowengine.runtime.understanding import whole
 
 
@@ -208,6 +208,8 @@ help:
             temperature=spec.temperature,
             keys=self.cutting_keys(ctx),
             realtime=self.realtime,
+            persona=persona(ctx),
+            filler=spec.filler,
         )
 
     def _acted(self, event: Acted, ctx: Context) -> None:
