@@ -62,8 +62,8 @@ def command(
     """Place a simulated call and print the conversation as it happens.
 
     Without --to a server is started for the call with FLOW (a file or a folder; default: flows/front-desk.yaml), and
-    the words are printed from its trace; of the settings it has `tools`, `env`, and who listens. With --to FLOW is the name of a
-    flow, and keys, marks and levels are printed; the carrier's token is taken from the settings.
+    the words are printed from its trace; of the settings it has `tools`, `env`, and who listens. With --to FLOW
+    is the name of a flow, and keys, marks and levels are printed; the carrier's token is taken from the settings.
 
     \b
     Example:

@@ -1,9 +1,9 @@
 """A model's words, as they come, into pieces that are spoken well: cut where a speaker would breathe, without markup.
 
-The first piece is cut as early as it can be (at a comma, when something has been said), because the caller waits for it;
-later ones at the ends of sentences, because a voice speaks a sentence better than its halves. What a model writes for
-the eye is left out: emphasis, headings, bullets, links, code marks. A number is never torn (`1.5`, `9:30`, `1,200`), nor an
-abbreviation (`Dr.`, `e.g.`).
+The first piece is cut as early as it can be (at a comma, when something has been said), because the caller waits for
+it; later ones at the ends of sentences, because a voice speaks a sentence better than its halves. What a model writes
+for the eye is left out: emphasis, headings, bullets, links, code marks. A number is never torn (`1.5`, `9:30`,
+`1,200`), nor an abbreviation (`Dr.`, `e.g.`).
 """
 
 from __future__ import annotations

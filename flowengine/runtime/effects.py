@@ -109,9 +109,9 @@ class CancelTool(Struct, frozen=True, tag=True):
 class Ask(Struct, frozen=True, tag=True):
     """Ask a model and speak what it answers while it comes; ``ReplyStarted`` and the rest follow.
 
-    ``persona`` stays over the call, ``system`` is the node's prompt, ``messages`` what was said, ``tools`` and ``exits``
-    what it may do (JSON Schema by name). ``filler`` is said when there is no word after ``patience`` seconds; ``first``
-    is how many seconds the first word may take.
+    ``persona`` stays over the call, ``system`` is the node's prompt, ``messages`` what was said, ``tools`` and
+    ``exits`` what it may do (JSON Schema by name). ``filler`` is said when there is no word after ``patience`` seconds;
+    ``first`` is how many seconds the first word may take.
     """
 
     reply: str

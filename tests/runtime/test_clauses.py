@@ -10,9 +10,17 @@ from flowengine.runtime.clauses import LONGEST, Clauses, heard_of, speakable
 
 TABLE = [
     ("en-US", "Hello there. How can I help?", ["Hello there.", "How can I help?"]),
-    ("en-US", "Of course, your balance is 12.50 dollars. Anything else?", ["Of course, your balance is 12.50 dollars.", "Anything else?"]),
+    (
+        "en-US",
+        "Of course, your balance is 12.50 dollars. Anything else?",
+        ["Of course, your balance is 12.50 dollars.", "Anything else?"],
+    ),
     ("en-US", "I have found it, your order left us on Monday.", ["I have found it,", "your order left us on Monday."]),
-    ("en-US", "Dr. Miller is here at 9:30, and Mr. Smith at 10 a.m. today.", ["Dr. Miller is here at 9:30,", "and Mr. Smith at 10 a.m. today."]),
+    (
+        "en-US",
+        "Dr. Miller is here at 9:30, and Mr. Smith at 10 a.m. today.",
+        ["Dr. Miller is here at 9:30,", "and Mr. Smith at 10 a.m. today."],
+    ),
     ("en-US", "The total is 1,200.50 euros, e.g. in cash!", ["The total is 1,200.50 euros,", "e.g. in cash!"]),
     ("en-US", "**Good news**: your _card_ is `active`.", ["Good news:", "your card is active."]),
     ("en-US", "We have:\n- white bread\n- rolls\n", ["We have:", "white bread.", "rolls."]),
@@ -24,9 +32,13 @@ TABLE = [
     ("en-US", "No", ["No"]),
     ("en-US", "  \n ", []),
     ("en-US", "...", []),
-    ("de-DE", "Am 3. Mai um 9 Uhr, z.B. bei Dr. Weber. Passt das?", ["Am 3. Mai um 9 Uhr, z.B. bei Dr. Weber.", "Passt das?"]),
+    (
+        "de-DE",
+        "Am 3. Mai um 9 Uhr, z.B. bei Dr. Weber. Passt das?",
+        ["Am 3. Mai um 9 Uhr, z.B. bei Dr. Weber.", "Passt das?"],
+    ),
     ("de-DE", "Gern. Die Nr. 5 kostet 3,50 Euro.", ["Gern.", "Die Nr. 5 kostet 3,50 Euro."]),
-]  # fmt: skip
+]
 
 
 def cut(lang: str, text: str, size: int) -> list[str]:
