@@ -25,7 +25,7 @@ from flowengine.audio.vad import SPEECH, Activity, CallerLevel, Window
 from flowengine.call.clock import CallClock
 from flowengine.call.ears import Ears
 from flowengine.call.ports import Expected, Heard, Transcriber
-from flowengine.call.speaking import Speaking
+from flowengine.call.speaking import Playing, Speaking
 from flowengine.call.transcribing import Transcribing
 from flowengine.call.voice import RATE
 from flowengine.runtime import effects as wish
@@ -35,6 +35,7 @@ from flowengine.runtime.understanding import counted
 
 LOUD_TONE = -45.0  # dBFS from which a window is looked at for a key's tone
 TAIL = 0.5  # seconds after the last sample that was played in which an echo of it may come
+SETTLED = 0.02  # seconds in which an utterance is dealt with
 ALONE = 0.6  # seconds of voice that say how loud a caller is where nobody transcribes
 
 Spawn = Callable[[Coroutine[object, object, None], str], asyncio.Task[None]]
@@ -55,6 +56,9 @@ class Listening:
         spawn: Spawn,
     ) -> None:
         self.counts: Counter[str] = Counter()
+        self.quiet = asyncio.Event()
+        """Set while nobody speaks to us."""
+        self.quiet.set()
         self._speaking = speaking
         self._clock = clock
         self._put = put
@@ -78,7 +82,7 @@ class Listening:
         self._caller = CallerLevel()
         self._barge_in = BargeIn()
         self._voiced = 0.0  # seconds of voice since a prompt was paused, small silences left out
-        self._prompt: wish.PlayPrompt | None = None
+        self._prompt: Playing | None = None
         self._prompt_began = 0.0
         turns = transcriber is not None and transcriber.ends_turns
         self._endpointing = Endpointing(transcribed=transcriber is not None, turns=turns)
@@ -119,6 +123,7 @@ class Listening:
 
     def close(self) -> None:
         """The stream is over."""
+        self.quiet.set()
         self._ear.close()
         if self._ear.dropped:
             self.counts["dropped_windows"] += self._ear.dropped
@@ -156,6 +161,7 @@ class Listening:
         return now - self._sounded < TAIL
 
     def _voice_began(self, now: float) -> None:
+        self.quiet.clear()
         if self._transcribing is not None:
             self._transcribing.began()
         self._found(self._endpointing.speech(now, self._activity.since), now)
@@ -165,6 +171,8 @@ class Listening:
             self._decide(self._barge_in.began(now, self._activity.level), now)
 
     def _voice_stopped(self, now: float) -> None:
+        if not self._endpointing.open:
+            self.quiet.set()  # its utterance was over before the voice was
         self._found(self._endpointing.quiet(now, self._activity.last), now)
 
     # --- words
@@ -201,6 +209,10 @@ class Listening:
         self.counts["transcriber_lost"] += 1
         self._found(self._endpointing.lost(now), now)
         self._put(fact.TranscriberFailed(self._clock.at(now), why))
+
+    def _calm(self) -> None:
+        if not self._activity.speaking:
+            self.quiet.set()
 
     # --- time and decisions
 
@@ -239,7 +251,7 @@ class Listening:
             self._speaking.pause(now, self._carrier_time)
         elif verdict is Verdict.RESUME:
             self.counts["resumed"] += 1
-            self._note("resumed", {"prompt": self._prompt.prompt if self._prompt else ""})
+            self._note("resumed", {"prompt": self._prompt.id if self._prompt else ""})
             self._speaking.resume(now)
         elif verdict is Verdict.STOP:
             interrupted = self._speaking.cut_by_voice(self._clock.at(now), now, self._carrier_time)
@@ -264,5 +276,7 @@ class Listening:
         if ended.why != "silence" and self._transcribing is not None:
             # The caller may go on: what is told from now on shall not begin with words of this utterance.
             self._transcribing.finish()
+        # What was said goes first: it may end what waits for quiet.
+        asyncio.get_running_loop().call_later(SETTLED, self._calm)
         at = self._clock.at
         self._put(fact.UtteranceEnded(at(now), ended.text, at(ended.began), at(ended.ended), ended.confidence))

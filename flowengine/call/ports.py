@@ -74,8 +74,8 @@ class ModelRequest:
     ``persona`` stays the same over the whole call and ``system`` changes with the node: the stable part first, so that
     a vendor may cache it. ``messages`` have ``role`` (`user`, `assistant`, `tool`) and ``text``; an assistant's may
     have ``calls``, each with `id`, `name` and `values`; a tool's has the call's ``id`` and ``name``, and its
-    ``result``. ``model`` is a vendor's name, or `default`. ``first`` is how many seconds the first word, or call, may take; ``gap`` the time
-    between two parts of an answer.
+    ``result``. ``model`` is a vendor's name, or `default`. ``first`` is how many seconds the first word, or call, may
+    take; ``gap`` the time between two parts of an answer.
     """
 
     model: str

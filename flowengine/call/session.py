@@ -24,6 +24,7 @@ from flowengine.call.line import Line
 from flowengine.call.listening import Listening
 from flowengine.call.ports import MediaTransport, StoredCall
 from flowengine.call.recording import Recorder
+from flowengine.call.replying import Replying, Turn
 from flowengine.call.running import Running
 from flowengine.call.settling import dial, settle
 from flowengine.call.speaking import Speaking
@@ -77,6 +78,7 @@ class CallSession:
         self.hearing = Hearing(dialect)
         self._engine = engine
         self._dialect = dialect
+        self.turns: list[Turn] = []  # what models' answers took and used
         self._inbox: list[fact.Event] = []
         self._wake = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
@@ -110,6 +112,9 @@ class CallSession:
             else None
         )
         self._recorder = Recorder(call.id, engine.recordings, self.speaking, clock, self.put, engine.spawn)
+        self._replying = Replying(
+            engine.models, engine.voice, self.speaking, clock, self.put, self._spawn, self._caller_quiet, self._turned
+        )
         self._running = Running(engine, call.id, self._tool_ended)
 
     @property
@@ -248,6 +253,14 @@ class CallSession:
         if self.listening is not None:
             self.listening.sent(audio)
 
+    async def _caller_quiet(self) -> None:
+        if self.listening is not None:
+            await self.listening.quiet.wait()
+
+    def _turned(self, turn: Turn) -> None:
+        self.turns.append(turn)
+        self._noted("turn", {"reply": turn.reply, **turn.stages()})
+
     def _noted(self, what: str, data: dict[str, Any]) -> None:
         self._trace(trace.note(self.clock.at(), what, **data))
 
@@ -271,8 +284,12 @@ class CallSession:
         elif isinstance(effect, wish.PressKeys):
             self.speaking.press(effect.keys)
         elif isinstance(effect, wish.StopPrompt):
-            if self.speaking.prompt is not None and self.speaking.prompt.prompt == effect.prompt:
+            if self.speaking.prompt is not None and self.speaking.prompt.id == effect.prompt:
                 self.speaking.stop(self.clock.now(), self.hearing.carrier_time)
+        elif isinstance(effect, wish.Ask):
+            self._replying.ask(effect)
+        elif isinstance(effect, wish.CancelReply):
+            self._replying.cancel(effect.reply, self.clock.now(), self.hearing.carrier_time)
         elif isinstance(effect, wish.RunTool):
             self._running.run(effect, last=self.interpreter.ended)
         elif isinstance(effect, wish.CancelTool):
