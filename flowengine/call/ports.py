@@ -35,6 +35,13 @@ class SpokenWord:
     end: float
 
 
+@dataclass(frozen=True, slots=True)
+class Substitute:
+    """From here on another voice speaks in the place of the one that was asked: its audio is not to be kept."""
+
+    name: str
+
+
 class Synthesizer(Protocol):
     """Turns text into audio. One object serves all calls of a process.
 
@@ -50,7 +57,7 @@ class Synthesizer(Protocol):
     async def aclose(self) -> None:
         """Release processes and sockets; safe to call twice. Bounded by its own deadline."""
 
-    def speak(self, request: SpeechRequest) -> AsyncGenerator[bytes | SpokenWord, None]:
+    def speak(self, request: SpeechRequest) -> AsyncGenerator[bytes | SpokenWord | Substitute, None]:
         """Yield G.711 µ-law at 8000 Hz, mono, in chunks of any size; raises ``ProviderError``.
 
         One that knows when its words are spoken yields them too, each before or soon after its audio. Closing the

@@ -228,7 +228,7 @@ class _Reply:
                     return
                 if isinstance(chunk, SpokenWord):
                     clause.words.append((chunk.text, chunk.begin, chunk.end))
-                else:
+                elif isinstance(chunk, bytes):
                     clause.samples += len(chunk)
                     await self._queue_audio(chunk)
 
