@@ -42,7 +42,7 @@ Spawn = Callable[[Coroutine[object, object, None], str], asyncio.Task[None]]
 
 
 class Listening:
-    """See the module. ``put`` takes facts, ``note`` what is for the trace alone."""
+    """See the module. ``put`` takes facts, ``note`` what is for the trace alone, ``maybe`` what may be a whole turn."""
 
     def __init__(
         self,
@@ -54,6 +54,7 @@ class Listening:
         put: Callable[[fact.Event], None],
         note: Callable[[str, dict[str, object]], None],
         spawn: Spawn,
+        maybe: Callable[[str], None],
     ) -> None:
         self.counts: Counter[str] = Counter()
         self.quiet = asyncio.Event()
@@ -64,6 +65,7 @@ class Listening:
         self._put = put
         self._note = note
         self._spawn = spawn
+        self._maybe = maybe
         self._size = ears.window
         self._ear = ears.open(self._judged)
         self._transcribing = Transcribing(transcriber, call, self._heard, self._lost) if transcriber else None
@@ -86,6 +88,11 @@ class Listening:
         self._prompt_began = 0.0
         turns = transcriber is not None and transcriber.ends_turns
         self._endpointing = Endpointing(transcribed=transcriber is not None, turns=turns)
+
+    @property
+    def transcribed(self) -> float:
+        """How many seconds of audio a transcriber was given."""
+        return self._received / RATE if self._task is not None else 0.0
 
     # --- what comes in
 
@@ -180,6 +187,8 @@ class Listening:
     def _heard(self, heard: Heard) -> None:
         now = self._clock.now()
         began, ended = self._when(heard.began), self._when(heard.ended)
+        if heard.kind in ("likely_end", "resumed"):
+            self._perhaps(heard)
         if heard.kind in ("started", "interim", "likely_end", "resumed"):
             found = self._endpointing.interim(heard.text, now, began, ended) if heard.text else []
         elif heard.kind == "final":
@@ -189,6 +198,14 @@ class Listening:
         # What cuts the prompt goes before what it was cut for.
         self._weigh(heard.text, now)
         self._found(found, now)
+
+    def _perhaps(self, heard: Heard) -> None:
+        """A turn is likely over, or it is not: what would be answered may be thought about already."""
+        said = " ".join(part for part in (self._endpointing.before, heard.text) if part)
+        if heard.kind == "likely_end" and patience(self._listen, said) <= 1:
+            self._maybe(said)
+        elif heard.kind == "resumed":
+            self._maybe("")
 
     def _weigh(self, text: str, now: float) -> None:
         """Hold words against the prompt that plays; those that were begun before it are none about it."""

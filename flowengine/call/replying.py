@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flowengine.audio import playout as ledger
+from flowengine.call.ahead import Ahead
 from flowengine.call.clock import CallClock
 from flowengine.call.ports import Called, LanguageModel, ModelRequest, ModelTool, Said, SpeechRequest, SpokenWord, Usage
 from flowengine.call.speaking import Playing, Speaking
@@ -87,14 +88,40 @@ class Replying:
         self._quiet = quiet
         self._turned = turned
         self._reply: _Reply | None = None
+        self._ahead: Ahead | None = None
+
+    def _model(self, name: str) -> LanguageModel | None:
+        return self._models.get(name) or self._models.get("default") or next(iter(self._models.values()), None)
+
+    def think_ahead(self, effect: wish.Ask) -> None:
+        """Ask already what will be asked if the caller's turn is over."""
+        self.think_again()
+        model = self._model(effect.model)
+        if model is not None:
+            self._ahead = Ahead(model, _request(effect), self._spawn)
+
+    def think_again(self) -> None:
+        """The turn is not over: what was asked ahead is not wanted."""
+        if self._ahead is not None:
+            self._drop(self._ahead)
+            self._ahead = None
+
+    def _drop(self, ahead: Ahead) -> None:
+        """What it used is paid for all the same."""
+        ahead.drop()
+        self._turned(Turn("", usage=ahead.usage))
 
     def ask(self, effect: wish.Ask) -> None:
         """Ask a model, and speak what it answers."""
-        model = self._models.get(effect.model) or self._models.get("default") or next(iter(self._models.values()), None)
+        model = self._model(effect.model)
         if model is None:
             self._put(fact.ReplyFailed(self._clock.at(), effect.reply, "unavailable"))
             return
-        reply = self._reply = _Reply(self, effect, model)
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None and not ahead.fits(model, _request(effect)):
+            self._drop(ahead)
+            ahead = None
+        reply = self._reply = _Reply(self, effect, model, ahead)
         self._speaking.begin(Playing(effect.reply, effect.policy, reply.interrupted, reply.finished, answer=True))
         reply.tasks = [
             self._spawn(reply.think(), f"think {effect.reply}"),
@@ -112,8 +139,9 @@ class Replying:
 class _Reply:
     """One answer."""
 
-    def __init__(self, owner: Replying, effect: wish.Ask, model: LanguageModel) -> None:
+    def __init__(self, owner: Replying, effect: wish.Ask, model: LanguageModel, ahead: Ahead | None) -> None:
         self.effect = effect
+        self._ahead = ahead
         self.tasks: list[asyncio.Task[None]] = []
         self._owner = owner
         self._model = model
@@ -132,18 +160,9 @@ class _Reply:
 
     async def think(self) -> None:
         """Read the model's answer to its end."""
-        effect = self.effect
-        request = ModelRequest(
-            effect.model,
-            effect.persona,
-            effect.system,
-            effect.messages,
-            tuple(tool for tool, _ in self._acts.values()),
-            effect.temperature,
-            first=effect.first,
-        )
+        asked = self._ahead.taken() if self._ahead is not None else self._model.answer(_request(self.effect))
         try:
-            async with self._model.answer(request) as answer:
+            async with asked as answer:
                 self._turn.usage = answer.usage
                 async for part in answer:
                     await self._take(part)
@@ -287,6 +306,18 @@ class _Reply:
             if task is not current:
                 task.cancel()
         self._owner._turned(self._turn)
+
+
+def _request(effect: wish.Ask) -> ModelRequest:
+    return ModelRequest(
+        effect.model,
+        effect.persona,
+        effect.system,
+        effect.messages,
+        tuple(tool for tool, _ in _acts(effect).values()),
+        effect.temperature,
+        first=effect.first,
+    )
 
 
 def _acts(effect: wish.Ask) -> dict[str, tuple[ModelTool, str]]:

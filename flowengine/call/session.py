@@ -22,7 +22,8 @@ from flowengine.call.engine import Engine
 from flowengine.call.hearing import Hearing
 from flowengine.call.line import Line
 from flowengine.call.listening import Listening
-from flowengine.call.ports import MediaTransport, StoredCall
+from flowengine.call.ports import MediaTransport, StoredCall, Usage
+from flowengine.call.prices import summed
 from flowengine.call.recording import Recorder
 from flowengine.call.replying import Replying, Turn
 from flowengine.call.running import Running
@@ -107,6 +108,7 @@ class CallSession:
                 self.put,
                 self._noted,
                 self._spawn,
+                self._think_ahead,
             )
             if engine.ears
             else None
@@ -121,6 +123,15 @@ class CallSession:
     def counts(self) -> Counter[str]:
         """What was odd in this stream, by kind: in the carrier's messages, and in what was heard."""
         return self.hearing.counts + (self.listening.counts if self.listening else Counter())
+
+    def used(self) -> list[Usage]:
+        """Give what this stream has used of its vendors: words heard, words spoken, and what models read and wrote."""
+        found = [turn.usage for turn in self.turns if turn.usage is not None]
+        if spoken := sum(turn.characters for turn in self.turns):
+            found.append(Usage(self._engine.voice.synthesizer.name, characters=spoken))
+        if self.listening is not None and self._engine.transcriber is not None and self.listening.transcribed:
+            found.append(Usage(self._engine.transcriber.name, seconds=self.listening.transcribed))
+        return summed(found)
 
     # --- the adapter's side
 
@@ -252,6 +263,16 @@ class CallSession:
     def _sent(self, audio: bytes) -> None:
         if self.listening is not None:
             self.listening.sent(audio)
+
+    def _think_ahead(self, text: str) -> None:
+        """Ask the model already when the turn is likely over, if nothing plays; an empty text says that it is not."""
+        self._replying.think_again()
+        if not text or self.speaking.prompt is not None or not self._engine.models:
+            return
+        at = self.clock.at()
+        for effect in self.interpreter.imagine(fact.UtteranceEnded(at, text, at)):
+            if isinstance(effect, wish.Ask):
+                self._replying.think_ahead(effect)
 
     async def _caller_quiet(self) -> None:
         if self.listening is not None:

@@ -127,7 +127,15 @@ async def calls(count: int, audio: bytes, detector: Counted | None) -> tuple[flo
         listening = None
         if ears is not None:
             listening = Listening(
-                str(number), ears, Mute(), speaking, clock, lambda fact: None, lambda what, data: None, spawn
+                str(number),
+                ears,
+                Mute(),
+                speaking,
+                clock,
+                lambda fact: None,
+                lambda what, data: None,
+                spawn,
+                lambda text: None,
             )
             listening.expect(Listen("en-US", "choice", ("sales", "a person")))
         streams.append((number * 1117 % len(audio), listening))

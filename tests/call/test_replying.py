@@ -189,9 +189,12 @@ def test_an_answer_is_spoken_clause_by_clause_as_it_comes(
     ]
     assert "You work for Acme." in line.model.requests[0].persona
     assert line.model.requests[0].system == "Help the caller."
-    # The first clause is heard while the model is still thinking about the rest.
-    (turn,) = [one for one in outcome.trace if one.get("note") == "turn"]
-    assert turn["audio"] == pytest.approx(0.2, abs=0.05)
+    # The first clause is heard while the model is still thinking about the rest; and of the 200 ms before it 150 were
+    # over when the turn was, because the model was asked when that was likely.
+    assert outcome.record is not None
+    (turn,) = outcome.record["turns"]
+    assert turn["audio"] == pytest.approx(0.05, abs=0.03)
+    assert len(line.model.requests) == 1
 
 
 def test_case_15_words_are_spoken_while_their_tool_runs_and_its_answer_is_asked_about(
@@ -261,6 +264,23 @@ def test_case_20_who_goes_on_before_the_answer_is_asked_for_anew_and_not_talked_
     assert "Too early." not in line.world.voice.spoken
     assert line.model.requests[1].messages[-1] == {"role": "user", "text": f"{CALLER} stop"}
     assert [event["text"] for event in kinds(outcome, "ReplyFinished")] == ["Yes, of course."]
+
+
+def test_who_goes_on_after_a_likely_end_is_asked_about_anew(
+    line: Line, spoken: dict[str, Clip], on_virtual_time: Callable[..., Any]
+) -> None:
+    line.model.answers = [["Too early. ", 5.0, "Never."], ["Now."]]
+    clip = spoken["four two seven, <0.9s> nine one one"]
+    outcome = on_virtual_time(line.call(WaitAudio(0.2), WaitSilence(0.3), Say(clip), Silence(4.0)))
+    assert [request.messages[-1]["text"] for request in line.model.requests] == [
+        "four two seven",
+        "four two seven nine one one",
+    ]
+    assert "Too early." not in line.world.voice.spoken
+    assert [event["text"] for event in kinds(outcome, "ReplyFinished")] == ["Now."]
+    assert outcome.record is not None
+    # What was thrown away was used all the same.
+    assert sum(used.get("output_tokens", 0) for used in outcome.record["usage"]) == 4
 
 
 FAILED = ProviderError("scripted", "unavailable", retryable=True)
