@@ -116,8 +116,9 @@ def _check(ctx: click.Context, path: Path, *, words: bool) -> None:
 
     flows = _flows.flows(_flows.flow_files(path) if path.is_dir() else [path])
     findings = [finding for loaded in flows for finding in loaded.diagnostics]
-    findings += [finding for loaded in flows if loaded.flow for finding in unready(loaded.flow, words=words)]
-    if any(finding.severity == "error" for finding in findings):
+    missing = [finding for loaded in flows if loaded.flow for finding in unready(loaded.flow, words=words)]
+    findings += missing
+    if any(finding.severity == "error" for finding in findings) or (missing and not path.is_dir()):
         click.echo(render.full(findings, _flows.sources(flows), colour=True), err=True)
         ctx.exit(FAILED)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import cast
 
-from flowengine.flow.diagnostics import Diagnostic, Span
+from flowengine.flow.diagnostics import Diagnostic, Severity, Span
 from flowengine.flow.model import Assignment, Flow, Segment, parts, walk
 from flowengine.runtime import effects as wish
 from flowengine.runtime.node import RunningNode
@@ -32,8 +32,8 @@ def unready(flow: Flow, *, words: bool, models: Collection[str] = ()) -> tuple[D
     for node in flow.nodes.values():
         name = node.model.name
         if wish.Ask in cast(RunningNode, node.type).wishes(node.spec) and not _has_model(name, models):
-            message = f'this server has no language model "{name}", which the node {node.name} asks'
-            found.append(Diagnostic("no-model", message, node.name_span, about=name, help=_MODEL.format(name)))
+            message = f'this flow is not served: there is no language model "{name}", which the node {node.name} asks'
+            found.append(Diagnostic("no-model", message, node.name_span, Severity.WARNING, name, _MODEL.format(name)))
     return tuple(found)
 
 
