@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +30,7 @@ from flowengine.runtime import events as fact
 from flowengine.runtime.clauses import Clauses, heard_of
 
 WAITING = 64  # clauses that wait to be spoken: then the model has to
+WARM = 5.0  # seconds that getting ready may take
 CLAUSE = 10.0  # seconds that the next audio of a clause may take
 
 Spawn = Callable[[Coroutine[object, object, None], str], asyncio.Task[None]]
@@ -99,6 +100,14 @@ class Replying:
         model = self._model(effect.model)
         if model is not None:
             self._ahead = Ahead(model, _request(effect), self._spawn)
+
+    async def warm(self, effect: wish.Ask) -> None:
+        """Let the model get ready for what a call is going to ask."""
+        model = self._model(effect.model)
+        if model is not None:
+            with suppress(ProviderError, TimeoutError):
+                async with asyncio.timeout(WARM):
+                    await model.warm(_request(effect))
 
     def think_again(self) -> None:
         """The turn is not over: what was asked ahead is not wanted."""

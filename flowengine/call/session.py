@@ -210,11 +210,16 @@ class CallSession:
             async with asyncio.TaskGroup() as group:
                 self._group = group
                 self._spawn(self._line.run(), "write")
+                warmed = not self._engine.models
                 while self._end is None:
                     # Bounded by the interpreter's own deadlines: `call` limits every conversation.
                     await self._wake.wait()
                     self._wake.clear()
                     await self._consume()
+                    if not warmed and (asks := self.interpreter.rehearse()) is not None:
+                        # While the first words are spoken the model's connection is opened, and its cache filled.
+                        self._spawn(self._replying.warm(asks), "warm")
+                    warmed = True
                     if self._dropped and self._end is None:
                         self._finish("dropped", None)
                     self._arm()

@@ -11,16 +11,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 from flowengine.errors import Bug
 from flowengine.flow.expressions import EvaluationError
+from flowengine.flow.model import Node
 from flowengine.flow.values import UnfitValueError
 from flowengine.runtime import effects as wish
 from flowengine.runtime import events as fact
 from flowengine.runtime import keys as keypad
 from flowengine.runtime.attention import Attention
-from flowengine.runtime.node import EventCame, KeyTaken, PromptOver, TimerDue, Transferred
+from flowengine.runtime.node import EventCame, KeyTaken, PromptOver, RunningNode, TimerDue, Transferred
 from flowengine.runtime.program import Program
 from flowengine.runtime.prompts import sentence
 from flowengine.runtime.state import ENDED, TALKING, TRANSFERRING, Frame, State
@@ -50,9 +51,31 @@ class Interpreter(Attention):
 
     def imagine(self, event: fact.Event) -> list[wish.Effect]:
         """Give the effects that a fact would have, and change nothing: a copy of the call takes it."""
-        if self.ended or not self.begun:
-            return []
-        return Interpreter(self._programs[0], self.env, State.from_json(self.snapshot(), self.state.at)).handle(event)
+        return [] if self.ended or not self.begun else self._copy().handle(event)
+
+    def rehearse(self) -> wish.Ask | None:
+        """Give what the first conversation of the flow would ask a model if it came now, and change nothing.
+
+        None where there is no conversation, or where it can not be said yet.
+        """
+        name = next((n for n, node in self.flow.nodes.items() if wish.Ask in _running(node).wishes(node.spec)), None)
+        if name is None or self.ended or not self.begun:
+            return None
+        copy = self._copy()
+        copy._next = lambda: copy._go(name)
+        effects = copy.handle(fact.TimePassed(self.state.at))
+        for _ in range(2):
+            if asked := next((effect for effect in effects if isinstance(effect, wish.Ask)), None):
+                return asked
+            if copy.ended or copy.state.visit.node != name:
+                return None
+            if copy.state.prompt:
+                copy.handle(fact.PromptFinished(self.state.at, copy.state.prompt, 1.0))
+            effects = copy.handle(fact.UtteranceEnded(self.state.at, "-", self.state.at))
+        return None
+
+    def _copy(self) -> Interpreter:
+        return Interpreter(self._programs[0], self.env, State.from_json(self.snapshot(), self.state.at))
 
     @property
     def deadline(self) -> float | None:
@@ -334,6 +357,10 @@ _TAKEN: Mapping[type[Any], Callable[[Interpreter, Any], None]] = {
     fact.CallerHungUp: lambda it, event: it._hung_up(event),
     fact.CallStopped: lambda it, event: it._stopped(event),
 }
+
+
+def _running(node: Node) -> RunningNode:
+    return cast(RunningNode, node.type)
 
 
 def _texts(program: Program, frame: Frame) -> Iterator[str]:

@@ -53,6 +53,7 @@ class Model:
     answers: list[Sequence[Part]]
     name: str = "scripted"
     requests: list[ModelRequest] = field(default_factory=list)
+    warmed: list[ModelRequest] = field(default_factory=list)
     open: int = 0
     usage: Usage = field(default_factory=lambda: Usage("scripted"))
 
@@ -63,7 +64,7 @@ class Model:
         """Nothing to close."""
 
     async def warm(self, request: ModelRequest) -> None:
-        """Nothing to warm."""
+        self.warmed.append(request)
 
     @asynccontextmanager
     async def answer(self, request: ModelRequest) -> AsyncIterator[Answer]:
@@ -363,3 +364,13 @@ def test_a_hundred_moments_of_cutting_an_answer(world: World, on_virtual_time: C
         assert text.startswith(event["text"])
         assert len(event["text"]) * 0.06 <= played + 0.03
         assert len(event["text"]) * 0.06 >= played - 0.6 - 0.06 * 9
+
+
+def test_the_model_is_warmed_while_the_first_words_are_spoken(
+    line: Line, spoken: dict[str, Clip], on_virtual_time: Callable[..., Any]
+) -> None:
+    line.model.answers = [["Hello to you."]]
+    on_virtual_time(line.call(WaitAudio(0.2), WaitSilence(0.3), Say(spoken[CALLER]), Silence(3.0)))
+    (warmed,), (asked,) = line.model.warmed, line.model.requests
+    # All but the words of the caller is what will be asked: a vendor's cache has it by then.
+    assert (warmed.persona, warmed.system, warmed.tools) == (asked.persona, asked.system, asked.tools)
