@@ -132,7 +132,7 @@ def record_of(
 ) -> dict[str, Any]:
     """Give the record of a call that has ended; ``now`` is the wall clock, ``session`` its last stream's."""
     begun = interpreter.begun
-    used = session.used() if session else []
+    used = session.parts.used() if session else []
     return CallRecord(
         **facts_of(call),
         caller=call.caller,
@@ -145,7 +145,7 @@ def record_of(
         ended_reason=reason,
         fault=reason.partition(".")[0],
         gaps=session.playout.gaps if session else 0,
-        turns=[turn.stages() for turn in session.turns if turn.stages()] if session else [],
+        turns=[turn.stages() for turn in session.parts.turns if turn.stages()] if session else [],
         usage=[_used(one) for one in used],
         cost=cost(used),
         counts=dict(session.counts) if session else {},

@@ -17,18 +17,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from flowengine.audio import playout as ledger
+from flowengine.call.apparatus import Apparatus
 from flowengine.call.clock import CallClock
 from flowengine.call.engine import Engine
 from flowengine.call.hearing import Hearing
 from flowengine.call.line import Line
-from flowengine.call.listening import Listening
-from flowengine.call.ports import MediaTransport, StoredCall, Usage
-from flowengine.call.prices import summed
-from flowengine.call.recording import Recorder
-from flowengine.call.replying import Replying, Turn
-from flowengine.call.running import Running
+from flowengine.call.ports import MediaTransport, StoredCall
 from flowengine.call.settling import dial, settle
-from flowengine.call.speaking import Speaking
 from flowengine.errors import Bug, RemoteError
 from flowengine.runtime import effects as wish
 from flowengine.runtime import events as fact
@@ -79,7 +74,6 @@ class CallSession:
         self.hearing = Hearing(dialect)
         self._engine = engine
         self._dialect = dialect
-        self.turns: list[Turn] = []  # what models' answers took and used
         self._inbox: list[fact.Event] = []
         self._wake = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
@@ -97,41 +91,22 @@ class CallSession:
             chunk=min(dialect.capabilities.max_chunk, CHUNK),
         )
         self._line = Line(dialect, transport, stream_id, clock, self.playout, self._sent)
-        self.speaking = Speaking(self.playout, engine.voice, self.put, self._spawn, self._kick, clock)
-        self.listening = (
-            Listening(
-                call.id,
-                engine.ears,
-                engine.transcriber,
-                self.speaking,
-                clock,
-                self.put,
-                self._noted,
-                self._spawn,
-                self._think_ahead,
-            )
-            if engine.ears
-            else None
+        self.parts = Apparatus(
+            engine,
+            call.id,
+            interpreter,
+            clock,
+            self.playout,
+            self.put,
+            self._noted,
+            self._spawn,
+            self._kick,
         )
-        self._recorder = Recorder(call.id, engine.recordings, self.speaking, clock, self.put, engine.spawn)
-        self._replying = Replying(
-            engine.models, engine.voice, self.speaking, clock, self.put, self._spawn, self._caller_quiet, self._turned
-        )
-        self._running = Running(engine, call.id, self._tool_ended)
 
     @property
     def counts(self) -> Counter[str]:
         """What was odd in this stream, by kind: in the carrier's messages, and in what was heard."""
-        return self.hearing.counts + (self.listening.counts if self.listening else Counter())
-
-    def used(self) -> list[Usage]:
-        """Give what this stream has used of its vendors: words heard, words spoken, and what models read and wrote."""
-        found = [turn.usage for turn in self.turns if turn.usage is not None]
-        if spoken := sum(turn.characters for turn in self.turns):
-            found.append(Usage(self._engine.voice.synthesizer.name, characters=spoken))
-        if self.listening is not None and self._engine.transcriber is not None and self.listening.transcribed:
-            found.append(Usage(self._engine.transcriber.name, seconds=self.listening.transcribed))
-        return summed(found)
+        return self.hearing.counts + self.parts.counts
 
     # --- the adapter's side
 
@@ -148,9 +123,8 @@ class CallSession:
         if isinstance(message, MediaReceived):
             if message.timestamp is not None:
                 self.playout.media_seen(now, message.timestamp)
-            if self.listening is not None and self._end is None:
-                self.listening.take(message.payload, now, message.timestamp)
-            self._recorder.take(message.payload, now)
+            if self._end is None:
+                self.parts.take(message.payload, now, message.timestamp)
         elif message is not None:
             self._on_message(message, now)
         elif self.hearing.broken and self._end is None:
@@ -159,7 +133,7 @@ class CallSession:
     def _on_message(self, message: Incoming, now: float) -> None:
         at, carrier_time = self.clock.at(now), self.hearing.carrier_time
         if isinstance(message, DigitReceived):
-            interrupted = self.speaking.cut_by(message.digit, at, now, carrier_time)
+            interrupted = self.parts.speaking.cut_by(message.digit, at, now, carrier_time)
             if interrupted is not None:
                 self.put(interrupted)
             self.put(fact.DigitPressed(at, message.digit))
@@ -170,7 +144,7 @@ class CallSession:
             self._kick()
         elif isinstance(message, StreamStopped) and self._end is None:
             self._stopped = True
-            self._recorder.hung_up()
+            self.parts.recorder.hung_up()
             self.put(fact.CallerHungUp(at))
 
     def on_closed(self, code: int) -> None:
@@ -181,7 +155,7 @@ class CallSession:
         at = self.clock.at()
         if self._end is not None or self._stopped or self.interpreter.ended:
             return
-        self._recorder.hung_up()
+        self.parts.recorder.hung_up()
         if code in (1000, 1001) and not self._dialect.capabilities.stop_event:
             self.put(fact.CallerHungUp(at))
         else:
@@ -210,20 +184,16 @@ class CallSession:
             async with asyncio.TaskGroup() as group:
                 self._group = group
                 self._spawn(self._line.run(), "write")
-                warmed = not self._engine.models
                 while self._end is None:
                     # Bounded by the interpreter's own deadlines: `call` limits every conversation.
                     await self._wake.wait()
                     self._wake.clear()
                     await self._consume()
-                    if not warmed and (asks := self.interpreter.rehearse()) is not None:
-                        # While the first words are spoken the model's connection is opened, and its cache filled.
-                        self._spawn(self._replying.warm(asks), "warm")
-                    warmed = True
+                    self.parts.warm()
                     if self._dropped and self._end is None:
                         self._finish("dropped", None)
                     self._arm()
-                self.speaking.stop(self.clock.now(), self.hearing.carrier_time)
+                self.parts.speaking.stop(self.clock.now(), self.hearing.carrier_time)
                 await self._line.close(stop=not self._superseded)
                 for task in list(self._tasks):
                     task.cancel()
@@ -235,9 +205,7 @@ class CallSession:
             return StreamEnd("hangup", "engine.failed", self._line.closed)
         finally:
             self._engine.wheel.leave(member)
-            if self.listening is not None:
-                self.listening.close()
-            self._running.leave()
+            self.parts.close()
             if self._timer is not None:
                 self._timer.cancel()
         return self._end
@@ -266,26 +234,7 @@ class CallSession:
             self._engine.counts["store.failed"] += 1
 
     def _sent(self, audio: bytes) -> None:
-        if self.listening is not None:
-            self.listening.sent(audio)
-
-    def _think_ahead(self, text: str) -> None:
-        """Ask the model already when the turn is likely over, if nothing plays; an empty text says that it is not."""
-        self._replying.think_again()
-        if not text or self.speaking.prompt is not None or not self._engine.models:
-            return
-        at = self.clock.at()
-        for effect in self.interpreter.imagine(fact.UtteranceEnded(at, text, at)):
-            if isinstance(effect, wish.Ask):
-                self._replying.think_ahead(effect)
-
-    async def _caller_quiet(self) -> None:
-        if self.listening is not None:
-            await self.listening.quiet.wait()
-
-    def _turned(self, turn: Turn) -> None:
-        self.turns.append(turn)
-        self._noted("turn", {"reply": turn.reply, **turn.stages()})
+        self.parts.sent(audio)
 
     def _noted(self, what: str, data: dict[str, Any]) -> None:
         self._trace(trace.note(self.clock.at(), what, **data))
@@ -298,29 +247,7 @@ class CallSession:
             self._engine.counts["store.failed"] += 1
 
     async def _carry_out(self, effect: wish.Effect) -> None:
-        if isinstance(effect, wish.PlayPrompt):
-            self.speaking.play(effect)
-        elif isinstance(effect, wish.Listen):
-            if self.listening is not None:
-                self.listening.expect(effect)
-        elif isinstance(effect, wish.Record):
-            self._recorder.begin(effect)
-        elif isinstance(effect, wish.StopRecording):
-            self._recorder.stop(effect, self.clock.now())
-        elif isinstance(effect, wish.PressKeys):
-            self.speaking.press(effect.keys)
-        elif isinstance(effect, wish.StopPrompt):
-            if self.speaking.prompt is not None and self.speaking.prompt.id == effect.prompt:
-                self.speaking.stop(self.clock.now(), self.hearing.carrier_time)
-        elif isinstance(effect, wish.Ask):
-            self._replying.ask(effect)
-        elif isinstance(effect, wish.CancelReply):
-            self._replying.cancel(effect.reply, self.clock.now(), self.hearing.carrier_time)
-        elif isinstance(effect, wish.RunTool):
-            self._running.run(effect, last=self.interpreter.ended)
-        elif isinstance(effect, wish.CancelTool):
-            self._running.cancel(effect.run)
-        else:
+        if not self.parts.carry_out(effect, self.hearing.carrier_time):
             await self._end_stream(effect)
 
     async def _end_stream(self, effect: wish.Effect) -> None:
@@ -334,9 +261,6 @@ class CallSession:
             await self._settle("hangup", effect.reason)
         elif isinstance(effect, wish.EndCall) and self._end is None:
             await self._settle("hangup", effect.reason)
-
-    def _tool_ended(self, run: str, result: Any, error: str) -> None:
-        self.put(fact.ToolFinished(self.clock.at(), run, result, error))
 
     def _asked_to_dial(self, effect: wish.Transfer) -> bool:
         """Whether the carrier will ask us what to do next.
@@ -388,9 +312,8 @@ class CallSession:
 
     def _on_wheel(self, now: float) -> None:
         try:
-            if self.listening is not None and self._end is None:
-                self.listening.tick(now)
-                self._recorder.tick(now, self.listening.voice_at)
+            if self._end is None:
+                self.parts.tick(now)
             self._pump(now)
         except Exception as error:  # nor is the wheel, which turns for all calls
             self._bug(error)
@@ -411,7 +334,7 @@ class CallSession:
             self._stalled()
         wrote, facts = self._line.pump(now)
         if wrote:
-            self.speaking.made_room()
+            self.parts.speaking.made_room()
         if facts:
             self._take_facts(facts, self.clock.at(now))
 
@@ -425,7 +348,7 @@ class CallSession:
     def _take_facts(self, facts: list[ledger.Fact], at: float) -> None:
         for one in facts:
             if isinstance(one, ledger.ItemFinished):
-                self.speaking.finished(one, at)
+                self.parts.speaking.finished(one, at)
             elif isinstance(one, ledger.PositionCorrected):
                 line = trace.note(at, "position_corrected", prompt=one.item, was=one.was, now=one.now)
                 self._trace(line)
