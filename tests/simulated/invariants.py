@@ -11,6 +11,7 @@ from flowengine.call.record import ENDED_REASONS
 from flowengine.runtime import replay
 from tests.simulated.world import World
 
+UTTERANCE = 22.0  # `max_speech`, and a little
 ENDS = ("PromptFinished", "PromptInterrupted", "PromptFailed")
 
 
@@ -119,16 +120,18 @@ def prompts_come_one_after_another(world: World) -> Iterator[str]:
 
 
 def a_voice_that_cut_is_answered(world: World) -> Iterator[str]:
-    """After a prompt that a voice has cut an utterance ends, unless the stream does before."""
+    """After what a voice has cut an utterance ends within the longest time of one, unless the stream does before."""
     for call, lines in world.traces.items():
-        events = [line["event"] for line in map(json.loads, lines) if "event" in line]
-        for number, event in enumerate(events):
-            after = events[number + 1 :]
-            if event["type"] != "PromptInterrupted" or (after and after[0]["type"] == "DigitPressed"):
+        told = [(line["at"], line["event"]) for line in map(json.loads, lines) if "event" in line]
+        for number, (at, event) in enumerate(told):
+            after = told[number + 1 :]
+            cut = event["type"] in ("PromptInterrupted", "ReplyInterrupted")
+            if not cut or (after and after[0][1]["type"] == "DigitPressed"):
                 continue
-            kinds = [one["type"] for one in after]
-            if not {"UtteranceEnded", "CallerHungUp", "CallStopped", "StreamResumed"}.intersection(kinds) and after:
-                yield f"{call}: a voice cut {event['prompt']}, and nothing came of it"
+            kinds = {one["type"] for _, one in after}
+            goes_on = bool(after) and after[-1][0] - at > UTTERANCE
+            if goes_on and not {"UtteranceEnded", "CallerHungUp", "CallStopped", "StreamResumed"} & kinds:
+                yield f"{call}: a voice cut something at {at}, and nothing came of it"
 
 
 def traces_and_records_agree(world: World) -> Iterator[str]:

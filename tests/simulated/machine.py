@@ -24,7 +24,7 @@ from flowengine.settings import CarrierSettings, FlowSettings, ServerSettings, S
 from flowengine.store.memory import MemoryStore
 from flowengine.testing.virtual_time import let_pass
 from tests.simulated.plan import FILES, Faults
-from tests.simulated.words import Ears, Words
+from tests.simulated.words import Ears, Mind, Words
 
 TOKEN = "the-account-token"
 FRAME = 160
@@ -237,9 +237,18 @@ class Machine:
         )
         voice = Voice(self._faults, self._chance)
         ears, words = Ears(), Words(self._faults, self._chance)
-        ports = Ports(store, voice, None, wall, entropy=self._chance.randbytes, detector=ears, transcriber=words)
+        ports = Ports(
+            store,
+            voice,
+            None,
+            wall,
+            entropy=self._chance.randbytes,
+            detector=ears,
+            transcriber=words,
+            models={"default": Mind(self._faults, self._chance)},
+        )
         application = Application(settings, ports)
-        application.flows = _Flows(store, plugins.node_types()).over(store)
+        application.flows = _Flows(store, plugins.node_types(), words=True, models=("default",)).over(store)
         try:
             await process.spawn(application.start())
         except (ProviderError, RemoteError):

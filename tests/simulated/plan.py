@@ -30,8 +30,9 @@ FILES = (
     *(ROOT / "flows" / name for name in ("front-desk.yaml", "clinic.yaml")),
     *(ROOT / "tests" / "nodes" / "flows" / name for name in ("outer.yaml", "inner.yaml")),
     Path(__file__).parent / "flows" / "soak.yaml",
+    Path(__file__).parent / "flows" / "talks.yaml",
 )
-NAMES = ("soak", "soak", "soak", "front-desk", "clinic", "outer")
+NAMES = ("soak", "soak", "soak", "talks", "talks", "front-desk", "clinic", "outer")
 GARBAGE = (
     "{",
     "not json",
@@ -56,6 +57,8 @@ WINDOWS = {
     "voice hangs": (0.05, 4.0),
     "words fail": (0.08, 6.0),
     "words hang": (0.05, 6.0),
+    "model fails": (0.1, 6.0),
+    "model hangs": (0.06, 10.0),
 }
 LINE = {
     "answer twice": 0.12,
@@ -202,7 +205,7 @@ def _steps(rng: random.Random) -> list[Step]:
             steps.append(Say(VOICE[: round(rng.choice([0.05, 0.2, 0.5, 1.5, 4.0]) * 8000)]))
         elif kind < 0.7:
             length = rng.choice([1, 1, 1, 1, 2, 5, 12])
-            steps.append(Keys("".join(rng.choices("1122334455666**#7790", k=length)), rng.choice([0.0, 0.02, 0.3])))
+            steps.append(Keys("".join(rng.choices("12233445566**#7888888880", k=length)), rng.choice([0.0, 0.02, 0.3])))
         elif kind < 0.74:
             steps.append(Keys("".join(rng.choices("0123456789", k=150)), 0.001))
         elif kind < 0.84:

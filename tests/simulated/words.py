@@ -1,4 +1,4 @@
-"""Who listens in a simulation: loudness for a voice, and words that chance makes up, late, lost, or never."""
+"""Who listens and thinks in a simulation: loudness is a voice, words and answers are chance, late, lost, or never."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from flowengine.audio.level import mulaw_dbfs
-from flowengine.call.ports import Expected, Heard
+from flowengine.call.ports import Answer, Called, Expected, Heard, ModelRequest, Said, Usage
 from flowengine.errors import ProviderError
 from flowengine.testing.virtual_time import let_pass
 from tests.simulated.plan import Faults
@@ -113,3 +113,61 @@ class Stream:
         if heard is None:
             raise StopAsyncIteration
         return heard
+
+
+SENTENCES = ("Let me see, ", "that is fine. ", "What else? ", "One, two, three. ", "I do not know. ", "Of course. ")
+
+
+class Mind:
+    """The port ``LanguageModel``."""
+
+    name = "chance"
+
+    def __init__(self, faults: Faults, chance: random.Random) -> None:
+        self._faults = faults
+        self._chance = chance
+
+    async def start(self) -> None:
+        """Nothing to start."""
+
+    async def aclose(self) -> None:
+        """Nothing to close."""
+
+    async def warm(self, request: ModelRequest) -> None:
+        self._faults.awaited()
+        await let_pass(self._chance.choice([0.0, 0.3]))
+
+    @asynccontextmanager
+    async def answer(self, request: ModelRequest) -> AsyncIterator[Answer]:
+        self._faults.awaited()
+        await let_pass(self._chance.choice([0.0, 0.1, 1.0]))
+        yield Thoughts(self._faults, self._chance, [tool.name for tool in request.tools])
+
+
+class Thoughts:
+    """One answer: a few sentences, and perhaps an exit or two."""
+
+    def __init__(self, faults: Faults, chance: random.Random, names: Sequence[str]) -> None:
+        self.usage = Usage("chance")
+        self._faults = faults
+        self._chance = chance
+        parts: list[Said | Called] = [Said(chance.choice(SENTENCES)) for _ in range(chance.choice([0, 1, 1, 2, 5]))]
+        for number in range(chance.choice([0, 0, 1, 2])):
+            name = chance.choice([*names, "nothing"])
+            parts.insert(chance.randint(0, len(parts)), Called(f"c{number}", name, {}))
+        self._parts = iter(parts)
+
+    def __aiter__(self) -> Thoughts:
+        return self
+
+    async def __anext__(self) -> Said | Called:
+        self._faults.awaited()
+        now = asyncio.get_running_loop().time()
+        if self._faults.on("model hangs", now):
+            await let_pass(60.0)
+        await let_pass(self._chance.choice([0.0, 0.0, 0.05, 0.5]))
+        if self._faults.on("model fails", now):
+            raise ProviderError("chance", "unavailable", retryable=True)
+        for part in self._parts:
+            return part
+        raise StopAsyncIteration
