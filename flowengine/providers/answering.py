@@ -20,6 +20,7 @@ from flowengine.providers.connections import Connections
 from flowengine.providers.conversation import guessed_input
 
 _CLOSE = 1.0  # seconds that closing a connection may take
+_GOODBYE = 0.5  # seconds that a response may stay open when all was said: read to its end, its connection is kept
 _PATIENCE = 0.5  # of the time for the first word: a connection that is silent so long is given up for a fresh one
 
 
@@ -138,7 +139,7 @@ class StreamedAnswer:
             await self._step()
 
     async def _more(self) -> None:
-        limit = self._request.gap
+        limit = min(self._request.gap, _GOODBYE) if self._reader.ended else self._request.gap
         try:
             async with asyncio.timeout(limit):
                 await self._step()
