@@ -13,6 +13,7 @@ from typing import Any
 
 from tests.doubles.vendor_http import Asked, Call, Ends, Fails, Garbage, VendorServer, sse
 
+SPEECH = "/v1/audio/speech"
 _ROLES = ("system", "user", "assistant", "tool")
 
 
@@ -21,7 +22,7 @@ class OpenAIServer(VendorServer):
     """As ``VendorServer``. ``manner``: what the server is like.
 
     `openai` itself; `vllm` sends no usage; `ollama` sends calls whole, and all with the index 0, and ends
-    with `stop`; `llama` gives neither index nor id.
+    with `stop`; `llama` gives neither index nor id. For speech answers are bytes and faults.
     """
 
     manner: str = "openai"
@@ -30,6 +31,9 @@ class OpenAIServer(VendorServer):
     def problem(self, asked: Asked) -> str:
         """As ``VendorServer.problem``."""
         body = asked.body
+        if self.path == SPEECH:
+            unknown = body.keys() - {"model", "input", "voice", "response_format", "speed"}
+            return "" if not unknown and body["response_format"] == "pcm" and body["input"] else "speech: it is wrong"
         if self.manner != "openai" and "max_completion_tokens" in body:
             return "max_completion_tokens is not known here"
         owed: list[str] = []
@@ -60,8 +64,18 @@ class OpenAIServer(VendorServer):
         choice = {"index": 0, "message": message, "finish_reason": "length"}
         return json.dumps({**_head("chat.completion"), "choices": [choice]}).encode()
 
+    def streams(self, asked: Asked) -> bool:
+        """As ``VendorServer.streams``."""
+        return self.path == SPEECH or super().streams(asked)
+
     async def events(self, asked: Asked, answer: list[Any]) -> AsyncIterator[bytes]:
         """As ``VendorServer.events``."""
+        if self.path == SPEECH:
+            for step in answer:
+                await self.fault(step)
+                if isinstance(step, bytes):
+                    yield step
+            return
         yield _chunk({"role": "assistant", "content": ""})
         reason, calls = "stop", 0
         for step in answer:

@@ -131,6 +131,10 @@ class VendorServer:
         """Give the body of an error."""
         raise NotImplementedError
 
+    def streams(self, asked: Asked) -> bool:
+        """Say whether the answer comes piece by piece."""
+        return bool(asked.body.get("stream"))
+
     def events(self, asked: Asked, answer: list[Any]) -> AsyncIterator[bytes]:
         """Give an answer, event by event; faults are raised by ``fault``."""
         raise NotImplementedError
@@ -189,7 +193,7 @@ class VendorServer:
             return await self._refuse(writer, answer.status, "so says the script", answer.headers)
         if not isinstance(answer, list):
             answer = [answer]
-        if not asked.body.get("stream"):
+        if not self.streams(asked):
             return await self._plain(writer, 200, self.whole(asked, answer))
         return await self._watched(reader, writer, self._events(writer, asked, answer))
 

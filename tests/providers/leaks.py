@@ -17,9 +17,10 @@ def run(what: Coroutine[Any, Any, T], *, limit: float = 10.0) -> T:
     async def bounded() -> T:
         async with asyncio.timeout(limit):
             found = await what
-            for _ in range(5):  # generators of the SDKs are closed by tasks of the loop
+            for _ in range(20):  # generators of HTTP libraries are closed by tasks of the loop
                 await asyncio.sleep(0)
-            assert asyncio.all_tasks() == {asyncio.current_task()}
+            left = asyncio.all_tasks() - {asyncio.current_task()}
+            assert not left, left
             return found
 
     asyncio.run(asyncio.to_thread(int))  # the executor's own descriptors are there before they are counted
