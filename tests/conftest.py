@@ -13,11 +13,11 @@ import pytest
 
 from flowengine.audio import mulaw
 from flowengine.audio.tones import sine
-from flowengine.call.ports import RecordingStore, SpeechRequest, Transcriber, VoiceDetector
+from flowengine.call.ports import LanguageModel, RecordingStore, SpeechRequest, ToolRunner, Transcriber, VoiceDetector
 from flowengine.cli._voices import local_speech
 from flowengine.errors import ProviderError
 from flowengine.server.run import Application, Ports
-from flowengine.settings import CarrierSettings, FlowSettings, ServerSettings, Settings
+from flowengine.settings import CarrierSettings, FlowSettings, ServerSettings, Settings, ToolSettings
 from flowengine.store.memory import MemoryStore
 from flowengine.testing import virtual_time
 from flowengine.testing.labels import Clip
@@ -110,6 +110,9 @@ class World:
     detector: VoiceDetector | None = None
     transcriber: Transcriber | None = None
     recordings: RecordingStore | None = None
+    models: dict[str, LanguageModel] = field(default_factory=dict)
+    hosts: tuple[str, ...] = ()
+    tools: dict[str, ToolRunner] = field(default_factory=dict)
 
     def settings(self) -> Settings:
         names = ("twilio", "vobiz")
@@ -118,6 +121,7 @@ class World:
             server=ServerSettings(public_url="https://voice.test", max_calls=self.max_calls),
             flows=FlowSettings(str(self.folder)),
             carriers=carriers,
+            tools=ToolSettings(hosts=self.hosts),
         )
 
     def flow(self, text: str, name: str = "test") -> None:
@@ -135,6 +139,8 @@ class World:
                 detector=self.detector,
                 transcriber=self.transcriber,
                 recordings=self.recordings,
+                models=self.models,
+                tools=self.tools,
             ),
         )
         await application.start()

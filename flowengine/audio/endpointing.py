@@ -102,6 +102,11 @@ class Endpointing:
         self._confidence = 1.0
 
     @property
+    def before(self) -> str:
+        """The words of the open utterance that will not change."""
+        return " ".join(self._finals)
+
+    @property
     def said(self) -> str:
         """The words of the open utterance so far."""
         return " ".join(part for part in (*self._finals, self._interim) if part)

@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from flowengine.call.ears import Ears
 from flowengine.call.lag import LoopLag
-from flowengine.call.ports import AudioStore, RecordingStore, Store, Synthesizer, ToolRunner, Transcriber, VoiceDetector
+from flowengine.call.ports import (
+    AudioStore,
+    LanguageModel,
+    RecordingStore,
+    Store,
+    Synthesizer,
+    ToolRunner,
+    Transcriber,
+    VoiceDetector,
+)
 from flowengine.call.voice import Voice
 from flowengine.call.wheel import Wheel
 from flowengine.errors import ProviderError, RemoteError
@@ -43,6 +52,7 @@ class Engine:
         detector: VoiceDetector | None = None,
         transcriber: Transcriber | None = None,
         recordings: RecordingStore | None = None,
+        models: Mapping[str, LanguageModel] | None = None,
     ) -> None:
         self.store = store
         self._detector = detector
@@ -55,6 +65,7 @@ class Engine:
         self.ears = Ears(detector) if detector else None
         self.transcriber = transcriber
         self.recordings = recordings
+        self.models = dict(models or {})
         self.sessions: dict[str, CallSession] = {}
         self.counts: Counter[str] = Counter()
         self.tools = dict(tools or {})  # who runs tools, by their kind
@@ -69,6 +80,8 @@ class Engine:
             await self._detector.start()
         if self.transcriber is not None:
             await self.transcriber.start()
+        for model in self.models.values():
+            await model.start()
         for runner in self.tools.values():
             await runner.start()
         self.lag.start()
@@ -83,6 +96,8 @@ class Engine:
             await asyncio.wait(tasks, timeout=deadline)
         for runner in self.tools.values():
             await runner.aclose()
+        for model in self.models.values():
+            await model.aclose()
         if self.transcriber is not None:
             await self.transcriber.aclose()
         await self.voice.synthesizer.aclose()

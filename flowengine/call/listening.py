@@ -25,7 +25,7 @@ from flowengine.audio.vad import SPEECH, Activity, CallerLevel, Window
 from flowengine.call.clock import CallClock
 from flowengine.call.ears import Ears
 from flowengine.call.ports import Expected, Heard, Transcriber
-from flowengine.call.speaking import Speaking
+from flowengine.call.speaking import Playing, Speaking
 from flowengine.call.transcribing import Transcribing
 from flowengine.call.voice import RATE
 from flowengine.runtime import effects as wish
@@ -35,13 +35,14 @@ from flowengine.runtime.understanding import counted
 
 LOUD_TONE = -45.0  # dBFS from which a window is looked at for a key's tone
 TAIL = 0.5  # seconds after the last sample that was played in which an echo of it may come
+SETTLED = 0.02  # seconds in which an utterance is dealt with
 ALONE = 0.6  # seconds of voice that say how loud a caller is where nobody transcribes
 
 Spawn = Callable[[Coroutine[object, object, None], str], asyncio.Task[None]]
 
 
 class Listening:
-    """See the module. ``put`` takes facts, ``note`` what is for the trace alone."""
+    """See the module. ``put`` takes facts, ``note`` what is for the trace alone, ``maybe`` what may be a whole turn."""
 
     def __init__(
         self,
@@ -53,13 +54,18 @@ class Listening:
         put: Callable[[fact.Event], None],
         note: Callable[[str, dict[str, object]], None],
         spawn: Spawn,
+        maybe: Callable[[str], None],
     ) -> None:
         self.counts: Counter[str] = Counter()
+        self.quiet = asyncio.Event()
+        """Set while nobody speaks to us."""
+        self.quiet.set()
         self._speaking = speaking
         self._clock = clock
         self._put = put
         self._note = note
         self._spawn = spawn
+        self._maybe = maybe
         self._size = ears.window
         self._ear = ears.open(self._judged)
         self._transcribing = Transcribing(transcriber, call, self._heard, self._lost) if transcriber else None
@@ -78,10 +84,15 @@ class Listening:
         self._caller = CallerLevel()
         self._barge_in = BargeIn()
         self._voiced = 0.0  # seconds of voice since a prompt was paused, small silences left out
-        self._prompt: wish.PlayPrompt | None = None
+        self._prompt: Playing | None = None
         self._prompt_began = 0.0
         turns = transcriber is not None and transcriber.ends_turns
         self._endpointing = Endpointing(transcribed=transcriber is not None, turns=turns)
+
+    @property
+    def transcribed(self) -> float:
+        """How many seconds of audio a transcriber was given."""
+        return self._received / RATE if self._task is not None else 0.0
 
     # --- what comes in
 
@@ -119,6 +130,7 @@ class Listening:
 
     def close(self) -> None:
         """The stream is over."""
+        self.quiet.set()
         self._ear.close()
         if self._ear.dropped:
             self.counts["dropped_windows"] += self._ear.dropped
@@ -156,6 +168,7 @@ class Listening:
         return now - self._sounded < TAIL
 
     def _voice_began(self, now: float) -> None:
+        self.quiet.clear()
         if self._transcribing is not None:
             self._transcribing.began()
         self._found(self._endpointing.speech(now, self._activity.since), now)
@@ -165,6 +178,8 @@ class Listening:
             self._decide(self._barge_in.began(now, self._activity.level), now)
 
     def _voice_stopped(self, now: float) -> None:
+        if not self._endpointing.open:
+            self.quiet.set()  # its utterance was over before the voice was
         self._found(self._endpointing.quiet(now, self._activity.last), now)
 
     # --- words
@@ -172,6 +187,8 @@ class Listening:
     def _heard(self, heard: Heard) -> None:
         now = self._clock.now()
         began, ended = self._when(heard.began), self._when(heard.ended)
+        if heard.kind in ("likely_end", "resumed"):
+            self._perhaps(heard)
         if heard.kind in ("started", "interim", "likely_end", "resumed"):
             found = self._endpointing.interim(heard.text, now, began, ended) if heard.text else []
         elif heard.kind == "final":
@@ -181,6 +198,14 @@ class Listening:
         # What cuts the prompt goes before what it was cut for.
         self._weigh(heard.text, now)
         self._found(found, now)
+
+    def _perhaps(self, heard: Heard) -> None:
+        """A turn is likely over, or it is not: what would be answered may be thought about already."""
+        said = " ".join(part for part in (self._endpointing.before, heard.text) if part)
+        if heard.kind == "likely_end" and patience(self._listen, said) <= 1:
+            self._maybe(said)
+        elif heard.kind == "resumed":
+            self._maybe("")
 
     def _weigh(self, text: str, now: float) -> None:
         """Hold words against the prompt that plays; those that were begun before it are none about it."""
@@ -201,6 +226,10 @@ class Listening:
         self.counts["transcriber_lost"] += 1
         self._found(self._endpointing.lost(now), now)
         self._put(fact.TranscriberFailed(self._clock.at(now), why))
+
+    def _calm(self) -> None:
+        if not self._activity.speaking:
+            self.quiet.set()
 
     # --- time and decisions
 
@@ -239,7 +268,7 @@ class Listening:
             self._speaking.pause(now, self._carrier_time)
         elif verdict is Verdict.RESUME:
             self.counts["resumed"] += 1
-            self._note("resumed", {"prompt": self._prompt.prompt if self._prompt else ""})
+            self._note("resumed", {"prompt": self._prompt.id if self._prompt else ""})
             self._speaking.resume(now)
         elif verdict is Verdict.STOP:
             interrupted = self._speaking.cut_by_voice(self._clock.at(now), now, self._carrier_time)
@@ -264,5 +293,7 @@ class Listening:
         if ended.why != "silence" and self._transcribing is not None:
             # The caller may go on: what is told from now on shall not begin with words of this utterance.
             self._transcribing.finish()
+        # What was said goes first: it may end what waits for quiet.
+        asyncio.get_running_loop().call_later(SETTLED, self._calm)
         at = self._clock.at
         self._put(fact.UtteranceEnded(at(now), ended.text, at(ended.began), at(ended.ended), ended.confidence))

@@ -35,6 +35,13 @@ class SpokenWord:
     end: float
 
 
+@dataclass(frozen=True, slots=True)
+class Substitute:
+    """From here on another voice speaks in the place of the one that was asked: its audio is not to be kept."""
+
+    name: str
+
+
 class Synthesizer(Protocol):
     """Turns text into audio. One object serves all calls of a process.
 
@@ -50,7 +57,7 @@ class Synthesizer(Protocol):
     async def aclose(self) -> None:
         """Release processes and sockets; safe to call twice. Bounded by its own deadline."""
 
-    def speak(self, request: SpeechRequest) -> AsyncGenerator[bytes | SpokenWord, None]:
+    def speak(self, request: SpeechRequest) -> AsyncGenerator[bytes | SpokenWord | Substitute, None]:
         """Yield G.711 µ-law at 8000 Hz, mono, in chunks of any size; raises ``ProviderError``.
 
         One that knows when its words are spoken yields them too, each before or soon after its audio. Closing the
@@ -72,10 +79,10 @@ class ModelRequest:
     """One step of a conversation with a language model.
 
     ``persona`` stays the same over the whole call and ``system`` changes with the node: the stable part first, so that
-    a vendor may cache it. ``messages`` have ``role`` (`user`, `assistant`, `tool`) and ``text``; an assistant's may have
-    ``calls``, each with `id`, `name` and `args`; a tool's has the ``id`` of the call and its ``result``. ``model`` is a
-    vendor's name, or `default`. ``first`` is how many seconds the first word, or call, may take; ``gap`` the time
-    between two parts of an answer.
+    a vendor may cache it. ``messages`` have ``role`` (`user`, `assistant`, `tool`) and ``text``; an assistant's may
+    have ``calls``, each with `id`, `name` and `values`; a tool's has the call's ``id`` and ``name``, and its
+    ``result``. ``model`` is a vendor's name, or `default`. ``first`` is how many seconds the first word, or call, may
+    take; ``gap`` the time between two parts of an answer.
     """
 
     model: str

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import Field, asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from flowengine.call.ports import StoredCall
+from flowengine.call.ports import StoredCall, Usage
+from flowengine.call.prices import cost
 from flowengine.call.session import CallSession
 from flowengine.runtime.interpreter import Interpreter
 
@@ -30,6 +31,12 @@ _TYPES: Final[dict[str, dict[str, Any]]] = {
     "int": {"type": "integer", "minimum": 0},
     "float": {"type": "number", "minimum": 0},
     "list[str]": {"type": "array", "items": {"type": "string"}},
+    "list[dict[str, float]]": {
+        "type": "array",
+        "items": {"type": "object", "additionalProperties": {"type": "number", "minimum": 0}},
+    },
+    "list[dict[str, Any]]": {"type": "array", "items": {"type": "object"}},
+    "float | None": {"type": ["number", "null"], "minimum": 0},
     "dict[str, int]": {"type": "object", "additionalProperties": {"type": "integer"}},
 }
 
@@ -61,6 +68,18 @@ class CallRecord:
     ended_reason: str = field(metadata=_told("How it ended.", enum=list(ENDED_REASONS)))
     fault: str = field(metadata=_told("Whose doing that was: `ended_reason` up to its dot.", enum=list(FAULTS)))
     gaps: int = field(metadata=_told("How often our audio was late in the last stream."))
+    turns: list[dict[str, float]] = field(
+        metadata=_told(
+            "Each answer of a language model in the last stream: seconds from the question to its first `word`, to "
+            "the first `clause` that is spoken, and to its first `audio`."
+        )
+    )
+    usage: list[dict[str, Any]] = field(
+        metadata=_told("What was used in the last stream, by provider and model: tokens, characters, seconds of audio.")
+    )
+    cost: float | None = field(
+        metadata=_told("What that costs by list prices, in dollars; null where one of them has no price.")
+    )
     counts: dict[str, int] = field(
         metadata=_told(
             "What was odd in the last stream, by kind: messages repeated, unknown or broken; pauses of prompts."
@@ -91,6 +110,11 @@ def _name(one: Field[Any]) -> str:
     return str(one.metadata["name"] or one.name)
 
 
+def _used(used: Usage) -> dict[str, Any]:
+    """Give what was used without what was not."""
+    return {name: value for name, value in asdict(used).items() if value or name == "provider"}
+
+
 def facts_of(call: StoredCall) -> dict[str, Any]:
     """Give what is known of a call from its beginning, without its numbers."""
     return {
@@ -108,6 +132,7 @@ def record_of(
 ) -> dict[str, Any]:
     """Give the record of a call that has ended; ``now`` is the wall clock, ``session`` its last stream's."""
     begun = interpreter.begun
+    used = session.used() if session else []
     return CallRecord(
         **facts_of(call),
         caller=call.caller,
@@ -120,5 +145,8 @@ def record_of(
         ended_reason=reason,
         fault=reason.partition(".")[0],
         gaps=session.playout.gaps if session else 0,
+        turns=[turn.stages() for turn in session.turns if turn.stages()] if session else [],
+        usage=[_used(one) for one in used],
+        cost=cost(used),
         counts=dict(session.counts) if session else {},
     ).plain()

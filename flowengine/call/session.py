@@ -22,8 +22,10 @@ from flowengine.call.engine import Engine
 from flowengine.call.hearing import Hearing
 from flowengine.call.line import Line
 from flowengine.call.listening import Listening
-from flowengine.call.ports import MediaTransport, StoredCall
+from flowengine.call.ports import MediaTransport, StoredCall, Usage
+from flowengine.call.prices import summed
 from flowengine.call.recording import Recorder
+from flowengine.call.replying import Replying, Turn
 from flowengine.call.running import Running
 from flowengine.call.settling import dial, settle
 from flowengine.call.speaking import Speaking
@@ -77,6 +79,7 @@ class CallSession:
         self.hearing = Hearing(dialect)
         self._engine = engine
         self._dialect = dialect
+        self.turns: list[Turn] = []  # what models' answers took and used
         self._inbox: list[fact.Event] = []
         self._wake = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
@@ -105,17 +108,30 @@ class CallSession:
                 self.put,
                 self._noted,
                 self._spawn,
+                self._think_ahead,
             )
             if engine.ears
             else None
         )
         self._recorder = Recorder(call.id, engine.recordings, self.speaking, clock, self.put, engine.spawn)
+        self._replying = Replying(
+            engine.models, engine.voice, self.speaking, clock, self.put, self._spawn, self._caller_quiet, self._turned
+        )
         self._running = Running(engine, call.id, self._tool_ended)
 
     @property
     def counts(self) -> Counter[str]:
         """What was odd in this stream, by kind: in the carrier's messages, and in what was heard."""
         return self.hearing.counts + (self.listening.counts if self.listening else Counter())
+
+    def used(self) -> list[Usage]:
+        """Give what this stream has used of its vendors: words heard, words spoken, and what models read and wrote."""
+        found = [turn.usage for turn in self.turns if turn.usage is not None]
+        if spoken := sum(turn.characters for turn in self.turns):
+            found.append(Usage(self._engine.voice.synthesizer.name, characters=spoken))
+        if self.listening is not None and self._engine.transcriber is not None and self.listening.transcribed:
+            found.append(Usage(self._engine.transcriber.name, seconds=self.listening.transcribed))
+        return summed(found)
 
     # --- the adapter's side
 
@@ -248,6 +264,24 @@ class CallSession:
         if self.listening is not None:
             self.listening.sent(audio)
 
+    def _think_ahead(self, text: str) -> None:
+        """Ask the model already when the turn is likely over, if nothing plays; an empty text says that it is not."""
+        self._replying.think_again()
+        if not text or self.speaking.prompt is not None or not self._engine.models:
+            return
+        at = self.clock.at()
+        for effect in self.interpreter.imagine(fact.UtteranceEnded(at, text, at)):
+            if isinstance(effect, wish.Ask):
+                self._replying.think_ahead(effect)
+
+    async def _caller_quiet(self) -> None:
+        if self.listening is not None:
+            await self.listening.quiet.wait()
+
+    def _turned(self, turn: Turn) -> None:
+        self.turns.append(turn)
+        self._noted("turn", {"reply": turn.reply, **turn.stages()})
+
     def _noted(self, what: str, data: dict[str, Any]) -> None:
         self._trace(trace.note(self.clock.at(), what, **data))
 
@@ -271,8 +305,12 @@ class CallSession:
         elif isinstance(effect, wish.PressKeys):
             self.speaking.press(effect.keys)
         elif isinstance(effect, wish.StopPrompt):
-            if self.speaking.prompt is not None and self.speaking.prompt.prompt == effect.prompt:
+            if self.speaking.prompt is not None and self.speaking.prompt.id == effect.prompt:
                 self.speaking.stop(self.clock.now(), self.hearing.carrier_time)
+        elif isinstance(effect, wish.Ask):
+            self._replying.ask(effect)
+        elif isinstance(effect, wish.CancelReply):
+            self._replying.cancel(effect.reply, self.clock.now(), self.hearing.carrier_time)
         elif isinstance(effect, wish.RunTool):
             self._running.run(effect, last=self.interpreter.ended)
         elif isinstance(effect, wish.CancelTool):

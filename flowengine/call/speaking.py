@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing
+from dataclasses import dataclass
 
 from flowengine.audio import mulaw, tones
 from flowengine.audio import playout as ledger
@@ -12,7 +13,7 @@ from flowengine.call.clock import CallClock
 from flowengine.call.voice import RATE, Voice
 from flowengine.errors import ProviderError
 from flowengine.runtime import events as fact
-from flowengine.runtime.effects import PlayPrompt
+from flowengine.runtime.effects import PlayPrompt, Policy
 
 # So much may be queued ahead of the line before the synthesizer has to wait.
 BACKLOG = 10 * RATE
@@ -21,6 +22,30 @@ PART_DEADLINE = 10.0
 TONE, GAP, WAIT = 0.1, 0.1, 0.5
 SILENCE = b"\xff"
 BEEP, BEEP_SECONDS = 1000.0, 0.25  # Hz: what answering machines have
+
+
+@dataclass(frozen=True, slots=True)
+class Playing:
+    """What is on, a prompt or a model's ``answer``: its id, what may cut it, and the facts of its ends.
+
+    ``interrupted`` is given the call's time and how much was heard, ``finished`` the time and the end of its item.
+    """
+
+    id: str
+    policy: Policy
+    interrupted: Callable[[float, ledger.Position], fact.Event]
+    finished: Callable[[float, ledger.ItemFinished], fact.Event]
+    answer: bool = False
+
+
+def _prompt(effect: PlayPrompt) -> Playing:
+    def interrupted(at: float, heard: ledger.Position) -> fact.Event:
+        return fact.PromptInterrupted(at, effect.prompt, heard.samples / RATE, heard.estimated)
+
+    def finished(at: float, played: ledger.ItemFinished) -> fact.Event:
+        return fact.PromptFinished(at, effect.prompt, played.samples / RATE, played.mark_lost)
+
+    return Playing(effect.prompt, effect.policy, interrupted, finished)
 
 
 class Speaking:
@@ -36,7 +61,7 @@ class Speaking:
         clock: CallClock,
     ) -> None:
         self.playout = playout
-        self.prompt: PlayPrompt | None = None
+        self.prompt: Playing | None = None
         self._voice = voice
         self._put = put
         self._spawn = spawn
@@ -50,8 +75,7 @@ class Speaking:
 
     def play(self, effect: PlayPrompt) -> None:
         """Begin a prompt. What is at hand is queued in this very tick."""
-        self.prompt = effect
-        self.playout.begin(effect.prompt)
+        self.begin(_prompt(effect))
         at_hand = [self._voice.ready(part) for part in effect.parts]
         if all(audio is not None for audio in at_hand):
             for audio in at_hand:
@@ -60,6 +84,22 @@ class Speaking:
             self._kick()
         else:
             self._task = self._spawn(self._feed(effect), f"speak {effect.prompt}")
+
+    def begin(self, playing: Playing) -> None:
+        """Begin something whose audio comes by ``append`` and ends with ``end``."""
+        self.prompt = playing
+        self.playout.begin(playing.id)
+
+    async def append(self, item: str, audio: bytes) -> None:
+        """Queue audio of what has begun; waits while there is enough ahead of the line."""
+        self.playout.append(item, audio)
+        self._kick()
+        await self._make_room()
+
+    def end(self, item: str) -> None:
+        """No more audio of it comes."""
+        self.playout.finish(item)
+        self._kick()
 
     def press(self, keys: str) -> None:
         """Send key tones to the far end, `w` for half a second of silence; ``KeysSent`` follows what was heard."""
@@ -106,13 +146,16 @@ class Speaking:
             if not self.playout.append(prompt, chunk):
                 return False
             self._kick()
-            while self.playout.backlog() > BACKLOG:
-                self._room.clear()
-                # The wheel makes room as long as the line takes audio; the session ends a line that does not.
-                await self._room.wait()
+            await self._make_room()
+
+    async def _make_room(self) -> None:
+        while self.playout.backlog() > BACKLOG:
+            self._room.clear()
+            # The wheel makes room as long as the line takes audio; the session ends a line that does not.
+            await self._room.wait()
 
     def _failed(self, effect: PlayPrompt, kind: str) -> None:
-        if self.prompt is not effect:
+        if self.prompt is None or self.prompt.id != effect.prompt:
             return
         now = self._clock.now()
         heard = self.playout.stop(now, None, items=[effect.prompt]).get(effect.prompt)
@@ -121,7 +164,7 @@ class Speaking:
         self._put(fact.PromptFailed(self._clock.at(now), effect.prompt, seconds, kind))
         self._kick()
 
-    def cut_by(self, key: str, at: float, now: float, carrier_time: float | None) -> fact.PromptInterrupted | None:
+    def cut_by(self, key: str, at: float, now: float, carrier_time: float | None) -> fact.Event | None:
         """Stop the prompt if its policy lets this key do it; give the fact that goes before the key's."""
         prompt = self.prompt
         if prompt is None or key not in prompt.policy.keys:
@@ -129,18 +172,23 @@ class Speaking:
         policy = prompt.policy
         if key == policy.deaf and at <= policy.deaf_until:
             return None
-        if policy.after and self.playout.heard(prompt.prompt, now, carrier_time).samples < policy.after * RATE:
+        if policy.after and self.playout.heard(prompt.id, now, carrier_time).samples < policy.after * RATE:
             return None
-        heard = self.stop(now, carrier_time)
-        return fact.PromptInterrupted(at, prompt.prompt, heard.samples / RATE, heard.estimated)
+        return prompt.interrupted(at, self.stop(now, carrier_time))
 
     def may_be_cut(self, now: float, carrier_time: float | None) -> bool:
-        """Say whether the caller's voice may stop what plays, now: not before `after` seconds of it were heard."""
+        """Say whether the caller's voice may stop what plays, now.
+
+        Not before `after` seconds of it were heard; nor an answer of which nothing was: it is asked for anew (case 20).
+        """
         prompt = self.prompt
         if prompt is None or not prompt.policy.speech:
             return False
         after = prompt.policy.after
-        return not after or self.playout.heard(prompt.prompt, now, carrier_time).samples >= after * RATE
+        if not after and not prompt.answer:
+            return True
+        heard = self.playout.heard(prompt.id, now, carrier_time).samples
+        return heard > 0 and heard >= after * RATE
 
     def pause(self, now: float, carrier_time: float | None) -> None:
         """Fall silent in this tick and keep the rest of what plays."""
@@ -152,13 +200,10 @@ class Speaking:
         self.playout.resume(now)
         self._kick()
 
-    def cut_by_voice(self, at: float, now: float, carrier_time: float | None) -> fact.PromptInterrupted | None:
-        """Stop the prompt because of what the caller says; give the fact of it."""
-        if self.prompt is None:
-            return None
-        prompt = self.prompt.prompt
-        heard = self.stop(now, carrier_time)
-        return fact.PromptInterrupted(at, prompt, heard.samples / RATE, heard.estimated)
+    def cut_by_voice(self, at: float, now: float, carrier_time: float | None) -> fact.Event | None:
+        """Stop what plays because of what the caller says; give the fact of it."""
+        prompt = self.prompt
+        return prompt.interrupted(at, self.stop(now, carrier_time)) if prompt is not None else None
 
     def stop(self, now: float, carrier_time: float | None) -> ledger.Position:
         """Stop what is playing; the clear goes out in this tick."""
@@ -168,7 +213,7 @@ class Speaking:
             self._task = None
         positions = self.playout.stop(now, carrier_time)
         self._kick()
-        return positions.get(prompt.prompt if prompt else "", ledger.Position(0, estimated=True))
+        return positions.get(prompt.id if prompt else "", ledger.Position(0, estimated=True))
 
     def made_room(self) -> None:
         """The wheel has sent audio."""
@@ -180,7 +225,8 @@ class Speaking:
             over()
         if keys := self._keys.pop(played.item, None):
             self._put(fact.KeysSent(at, keys))
-        if self.prompt is not None and self.prompt.prompt == played.item:
+        prompt = self.prompt
+        if prompt is not None and prompt.id == played.item:
             self.prompt = None
             self._task = None
-            self._put(fact.PromptFinished(at, played.item, played.samples / RATE, played.mark_lost))
+            self._put(prompt.finished(at, played))

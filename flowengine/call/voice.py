@@ -10,7 +10,7 @@ from contextlib import aclosing
 from typing import Any
 
 from flowengine.audio import mulaw
-from flowengine.call.ports import AudioStore, SpeechRequest, Synthesizer
+from flowengine.call.ports import AudioStore, SpeechRequest, Substitute, Synthesizer
 from flowengine.errors import ProviderError
 from flowengine.runtime.effects import Part, Pause, Recording, Speech
 
@@ -84,10 +84,12 @@ class Voice:
         try:
             async with asyncio.timeout(DEADLINE):
                 spoken = self.synthesizer.speak(_request(words))
-                chunks = [chunk async for chunk in spoken if isinstance(chunk, bytes)]
+                chunks = [chunk async for chunk in spoken]
         except TimeoutError:
             raise ProviderError(self.synthesizer.name, "timeout", retryable=True) from None
-        audio = b"".join(chunks)
+        audio = b"".join(chunk for chunk in chunks if isinstance(chunk, bytes))
+        if any(isinstance(chunk, Substitute) for chunk in chunks):
+            return audio
         self._remember(key, audio)
         if self._store:
             await self._store.put(key, audio)

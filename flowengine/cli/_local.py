@@ -42,8 +42,8 @@ async def local_server(
     """Start a server on a free port with the flows of a folder, or with one flow; stop it at the end.
 
     ``settings`` (by ``SECTION__KEY``) win over those that it is given here, so that two servers may share a store.
-    Of the ``author``'s file of settings it takes what flows depend on: what tools may reach, the names in `env`, and who
-    listens to callers and understands them.
+    Of the ``author``'s file of settings it takes what flows depend on: what tools may reach, the names in `env`, and
+    who listens to callers and understands them.
     Raises ``EnvironmentProblem`` when it does not start, with what it said.
     """
     with tempfile.TemporaryDirectory(prefix="flowengine-") as name:

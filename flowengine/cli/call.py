@@ -62,8 +62,8 @@ def command(
     """Place a simulated call and print the conversation as it happens.
 
     Without --to a server is started for the call with FLOW (a file or a folder; default: flows/front-desk.yaml), and
-    the words are printed from its trace; of the settings it has `tools`, `env`, and who listens. With --to FLOW is the name of a
-    flow, and keys, marks and levels are printed; the carrier's token is taken from the settings.
+    the words are printed from its trace; of the settings it has `tools`, `env`, and who listens. With --to FLOW
+    is the name of a flow, and keys, marks and levels are printed; the carrier's token is taken from the settings.
 
     \b
     Example:
@@ -116,8 +116,9 @@ def _check(ctx: click.Context, path: Path, *, words: bool) -> None:
 
     flows = _flows.flows(_flows.flow_files(path) if path.is_dir() else [path])
     findings = [finding for loaded in flows for finding in loaded.diagnostics]
-    findings += [finding for loaded in flows if loaded.flow for finding in unready(loaded.flow, words=words)]
-    if any(finding.severity == "error" for finding in findings):
+    missing = [finding for loaded in flows if loaded.flow for finding in unready(loaded.flow, words=words)]
+    findings += missing
+    if any(finding.severity == "error" for finding in findings) or (missing and not path.is_dir()):
         click.echo(render.full(findings, _flows.sources(flows), colour=True), err=True)
         ctx.exit(FAILED)
 

@@ -104,6 +104,13 @@ SPEECH = (
         node("say: Hello.", "goto: [{if: now.hour < 12, goto: end}, {else: end}]"),
     ),
     Explanation(
+        "no-model",
+        "a conversation with a language model that this server does not have",
+        "A call that came there could not go on.",
+        "name it in the settings: `models: {default: {use: anthropic, key: ${ANTHROPIC_KEY}}}`",
+        node("chat: {prompt: Help., exits: {done: {when: all is done, goto: end}}}"),
+    ),
+    Explanation(
         "no-transcriber",
         "callers could do this by voice alone, and nobody would understand them",
         "This server turns no speech into words, so no caller could choose it.",

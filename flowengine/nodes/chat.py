@@ -27,7 +27,7 @@ from flowengine.runtime.node import (
     ToolDone,
     ToolFailed,
 )
-from flowengine.runtime.prompting import offered_exits, offered_tools, system_prompt, told
+from flowengine.runtime.prompting import offered_exits, offered_tools, persona, system_prompt, told
 from flowengine.runtime.understanding import whole
 
 
@@ -149,7 +149,7 @@ help:
         elif isinstance(event, Replied):
             self._replied(event, ctx)
         elif isinstance(event, ReplyBroke):
-            ctx.raise_event("error.model")
+            self._broke(event, ctx)
         elif isinstance(event, ToolDone):
             self._tool_answered(event.run, event.result, ctx)
         elif isinstance(event, ToolFailed):
@@ -158,6 +158,15 @@ help:
             self._settle(local.pop("entry", ""), ctx)
         elif isinstance(event, TimerDue) and event.name == "noinput":
             ctx.fail("noinput")
+
+    def _broke(self, event: ReplyBroke, ctx: Context) -> None:
+        """The model failed; where the caller has heard something of its answer they are asked again."""
+        if not event.text.strip():
+            ctx.raise_event("error.model")
+            return
+        self._note_answer(Replied(event.text, cut=True), ctx)
+        ctx.local.pop("exit", None)
+        ctx.ask(self.question(ctx))
 
     def _said(self, text: str, ctx: Context) -> None:
         """Take the exit or the command that is the whole of what was said, else it is a turn of the conversation."""
@@ -208,6 +217,8 @@ help:
             temperature=spec.temperature,
             keys=self.cutting_keys(ctx),
             realtime=self.realtime,
+            persona=persona(ctx),
+            filler=spec.filler,
         )
 
     def _acted(self, event: Acted, ctx: Context) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from flowengine.flow.diagnostics import Span
+from flowengine.flow.model import Flow, Node
 from flowengine.nodes.chat import Chat
 
 
@@ -18,6 +20,10 @@ help:
     exits:
       done: {when: the caller needs nothing more, goto: bye}
 """
+
+    def not_yet(self, node: Node, flow: Flow) -> tuple[str, Span] | None:
+        """No server speaks with such a model."""
+        return "the node type realtime", node.name_span
 
 
 NODE = Realtime()

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from flowengine.flow.model import Filler
 from flowengine.runtime import effects as wish
 from flowengine.runtime import events as fact
 from flowengine.runtime.errands import Errands
@@ -32,6 +33,8 @@ class Dialogue(Errands):
         temperature: float | None = None,
         keys: str = "",
         realtime: bool = False,
+        persona: str = "",
+        filler: Filler | None = None,
     ) -> None:
         """Ask the node's model; ``Acted`` and then ``Replied`` follow. ``keys`` cut the answer where keys may."""
         state, node = self.state, self.node
@@ -56,6 +59,10 @@ class Dialogue(Errands):
                 self.lang,
                 node.voice.rate,
                 realtime=realtime,
+                persona=persona,
+                filler=tuple(self._renderer().prompt(filler.say)) if filler else (),
+                patience=filler.after if filler else 0.0,
+                first=node.timeouts.model_first,
             )
         )
 

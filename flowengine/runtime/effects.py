@@ -109,7 +109,9 @@ class CancelTool(Struct, frozen=True, tag=True):
 class Ask(Struct, frozen=True, tag=True):
     """Ask a model and speak what it answers while it comes; ``ReplyStarted`` and the rest follow.
 
-    ``system`` is its prompt, ``messages`` what was said, ``tools`` and ``exits`` what it may do (JSON Schema by name).
+    ``persona`` stays over the call, ``system`` is the node's prompt, ``messages`` what was said, ``tools`` and
+    ``exits`` what it may do (JSON Schema by name). ``filler`` is said when there is no word after ``patience`` seconds;
+    ``first`` is how many seconds the first word may take.
     """
 
     reply: str
@@ -125,6 +127,10 @@ class Ask(Struct, frozen=True, tag=True):
     lang: str = "en-US"
     rate: float = 1.0
     realtime: bool = False
+    persona: str = ""
+    filler: tuple[Part, ...] = ()
+    patience: float = 0.0
+    first: float = 4.0
 
 
 class CancelReply(Struct, frozen=True, tag=True):

@@ -48,6 +48,12 @@ class Interpreter(Attention):
         self.state.turn = self._turn.turn
         return self._effects
 
+    def imagine(self, event: fact.Event) -> list[wish.Effect]:
+        """Give the effects that a fact would have, and change nothing: a copy of the call takes it."""
+        if self.ended or not self.begun:
+            return []
+        return Interpreter(self._programs[0], self.env, State.from_json(self.snapshot(), self.state.at)).handle(event)
+
     @property
     def deadline(self) -> float | None:
         """When the interpreter next wants to be told that time has passed."""

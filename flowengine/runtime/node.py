@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from flowengine.flow.diagnostics import Span
-from flowengine.flow.model import Assignment, Command, Flow, Node, NodeType, Prompt, ToolRun
+from flowengine.flow.model import Assignment, Command, Filler, Flow, Node, NodeType, Prompt, ToolRun
 from flowengine.flow.node_type import LanguageHalf
 from flowengine.runtime.effects import Effect
 from flowengine.runtime.state import Visit
@@ -244,6 +244,8 @@ class Context(Protocol):
         temperature: float | None = None,
         keys: str = "",
         realtime: bool = False,
+        persona: str = "",
+        filler: Filler | None = None,
     ) -> None:
         """Ask a model; ``Acted``, and then ``Replied`` or ``ReplyBroke`` follow."""
 

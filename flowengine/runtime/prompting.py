@@ -23,14 +23,20 @@ _TYPES: Mapping[str, Mapping[str, Any]] = {
 }
 
 
+def persona(ctx: Context) -> str:
+    """Give who the model is, and how it speaks: the same in every node of a language, so that a vendor may keep it.
+
+    Raises ``EvaluationError``.
+    """
+    text = ctx.flow.defaults.persona
+    who = text.text(ctx.scope()).strip() if text is not None else ""
+    how = f"Speak {ctx.lang}, as on the telephone: short sentences, no lists, no markup."
+    return f"{who}\n\n{how}".strip()
+
+
 def system_prompt(ctx: Context, spec: ChatSpec) -> str:
-    """Give the model's prompt: who it is, what it shall do here, and in which language; raises ``EvaluationError``."""
-    scope = ctx.scope()
-    persona = ctx.flow.defaults.persona
-    parts = [text.text(scope).strip() for text in (persona, spec.prompt) if text is not None]
-    return "\n\n".join(
-        [*(part for part in parts if part), f"Speak {ctx.lang}, as on the telephone: no lists, no markup."]
-    )
+    """Give what the model shall do in this node; raises ``EvaluationError``."""
+    return spec.prompt.text(ctx.scope()).strip() if spec.prompt is not None else ""
 
 
 def told(history: Sequence[Mapping[str, Any]], begin: int, spec: ChatSpec) -> list[Mapping[str, Any]]:

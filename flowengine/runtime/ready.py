@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import cast
 
-from flowengine.flow.diagnostics import Diagnostic, Span
+from flowengine.flow.diagnostics import Diagnostic, Severity, Span
 from flowengine.flow.model import Assignment, Flow, Segment, parts, walk
 from flowengine.runtime import effects as wish
 from flowengine.runtime.node import RunningNode
 
-# What the shell of calls does not carry out yet (`call/session.py`).
-MISSING: frozenset[type[wish.Effect]] = frozenset({wish.Ask})
+_MODEL = "name it in the settings: `models: {{{}: {{use: anthropic, key: ...}}}}`"
 _BY_KEY = "give it a key as well, or name a transcriber in the settings: `speech: {transcriber: {use: …}}`"
 _HELP = "`check`, `graph`, `test` and editors know it; a server can not run it yet"
 
 
-def unready(flow: Flow, *, words: bool) -> tuple[Diagnostic, ...]:
-    """Give a finding for everything in a checked flow that a server does not run; ``words``: it has a transcriber."""
+def unready(flow: Flow, *, words: bool, models: Collection[str] = ()) -> tuple[Diagnostic, ...]:
+    """Give a finding for everything in a checked flow that a server does not run.
+
+    ``words``: it has a transcriber; ``models`` are the names of its language models, of which any stands for `default`.
+    """
     found = [
         Diagnostic("not-run-yet", f"a server does not run {what} yet", span, about=what, help=_HELP)
         for what, span in _unready(flow)
@@ -27,15 +29,22 @@ def unready(flow: Flow, *, words: bool) -> tuple[Diagnostic, ...]:
             what, span = alone
             message = f"nobody understands {what}: this server has no transcriber"
             found.append(Diagnostic("no-transcriber", message, span, about=what, help=_BY_KEY))
+    for node in flow.nodes.values():
+        name = node.model.name
+        if wish.Ask in cast(RunningNode, node.type).wishes(node.spec) and not _has_model(name, models):
+            message = f'this flow is not served: there is no language model "{name}", which the node {node.name} asks'
+            found.append(Diagnostic("no-model", message, node.name_span, Severity.WARNING, name, _MODEL.format(name)))
     return tuple(found)
+
+
+def _has_model(name: str, models: Collection[str]) -> bool:
+    return name in models or (name == "default" and bool(models))
 
 
 def _unready(flow: Flow) -> Iterator[tuple[str, Span]]:
     for node in flow.nodes.values():
         kind = cast(RunningNode, node.type)
-        if MISSING.intersection(kind.wishes(node.spec)):
-            yield f"the node type {node.type.key}", node.name_span
-        elif missing := kind.not_yet(node, flow):
+        if missing := kind.not_yet(node, flow):
             yield missing
     for command in flow.always:
         if command.do in ("louder", "slower"):

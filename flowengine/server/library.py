@@ -28,7 +28,8 @@ RATE = 8000
 class FlowFolder:
     """Implements the port ``Library`` over a folder of flows.
 
-    ``judge`` says what this server does not let a flow do; ``words``: it has a transcriber.
+    ``judge`` says what this server does not let a flow do; ``words``: it has a transcriber;
+    ``models`` are the names of its language models.
     """
 
     def __init__(
@@ -38,12 +39,14 @@ class FlowFolder:
         judge: Callable[[Flow], Iterable[Diagnostic]] = lambda flow: (),
         *,
         words: bool = False,
+        models: Collection[str] = (),
     ) -> None:
         self.programs: dict[str, Program] = {}
         self._store = store
         self._types = types
         self._judge = judge
         self._words = words
+        self._models = models
         self._revisions: dict[str, Program] = {}
 
     async def open(self, folder: Path) -> list[tuple[Loaded, str]]:
@@ -58,7 +61,7 @@ class FlowFolder:
             if loaded.file in twice:
                 flows[number] = _refused(loaded, [twice[loaded.file]])
             elif loaded.flow is not None and (
-                missing := (*unready(loaded.flow, words=self._words), *self._judge(loaded.flow))
+                missing := (*unready(loaded.flow, words=self._words, models=self._models), *self._judge(loaded.flow))
             ):
                 flows[number] = _refused(loaded, missing)
         flows = _without_those_that_run_others(flows)

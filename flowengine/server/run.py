@@ -24,7 +24,16 @@ from flowengine import plugins
 from flowengine.call.calls import Calls
 from flowengine.call.engine import Engine
 from flowengine.call.lost import watch
-from flowengine.call.ports import AudioStore, RecordingStore, Store, Synthesizer, ToolRunner, Transcriber, VoiceDetector
+from flowengine.call.ports import (
+    AudioStore,
+    LanguageModel,
+    RecordingStore,
+    Store,
+    Synthesizer,
+    ToolRunner,
+    Transcriber,
+    VoiceDetector,
+)
 from flowengine.call.tokens import LIFETIME, Signer
 from flowengine.errors import EnvironmentProblem
 from flowengine.flow.diagnostics import Severity
@@ -66,6 +75,7 @@ class Ports:
     detector: VoiceDetector | None = None
     transcriber: Transcriber | None = None
     recordings: RecordingStore | None = None
+    models: Mapping[str, LanguageModel] = field(default_factory=dict)
 
 
 class Application:
@@ -84,12 +94,14 @@ class Application:
             ports.detector,
             ports.transcriber,
             ports.recordings,
+            ports.models,
         )
         self.flows = FlowFolder(
             ports.store,
             plugins.node_types(),
             lambda flow: disallowed(flow, settings.tools, settings.env),
             words=ports.transcriber is not None,
+            models=ports.models,
         )
         self.findings: list[tuple[Loaded, str]] = []
         self._http: Starlette | None = None

@@ -30,7 +30,7 @@ from flowengine.call.ports import Expected, Heard
 from flowengine.call.speaking import Speaking
 from flowengine.call.voice import Voice
 from flowengine.providers.silero import Silero
-from flowengine.runtime.effects import Listen, PlayPrompt, Policy, Speech
+from flowengine.runtime.effects import Listen, Pause, PlayPrompt, Policy
 from flowengine.testing import virtual_time
 from flowengine.testing.virtual_time import let_pass
 from tests.conftest import ToneVoice
@@ -123,11 +123,19 @@ async def calls(count: int, audio: bytes, detector: Counted | None) -> tuple[flo
     for number in range(count):
         playout = Playout(clear_ack=False, marks_on_clear="returned", prefix=str(number))
         speaking = Speaking(playout, Voice(ToneVoice(), None, spawn), lambda fact: None, spawn, lambda: None, clock)
-        speaking.prompt = PlayPrompt("p", "n", (Speech("", "", "", 1.0, constant=True),), Policy("", speech=True))
+        speaking.play(PlayPrompt("p", "n", (Pause(3600.0),), Policy("", speech=True)))
         listening = None
         if ears is not None:
             listening = Listening(
-                str(number), ears, Mute(), speaking, clock, lambda fact: None, lambda what, data: None, spawn
+                str(number),
+                ears,
+                Mute(),
+                speaking,
+                clock,
+                lambda fact: None,
+                lambda what, data: None,
+                spawn,
+                lambda text: None,
             )
             listening.expect(Listen("en-US", "choice", ("sales", "a person")))
         streams.append((number * 1117 % len(audio), listening))

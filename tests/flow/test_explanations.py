@@ -72,7 +72,7 @@ def findings(one: Explanation) -> list[Diagnostic]:
     if "flow:" in one.beside:
         flows.append(load("beside.yaml", one.beside, node_types(), folder))
     missing: list[Diagnostic] = []
-    if one.code in ("not-run-yet", "no-transcriber"):
+    if one.code in ("not-run-yet", "no-transcriber", "no-model"):
         missing = [d for loaded in flows if loaded.flow for d in unready(loaded.flow, words=False)]
     if one.code == "tool-not-allowed":
         missing = [d for loaded in flows if loaded.flow for d in disallowed(loaded.flow, ToolSettings(), {})]

@@ -259,6 +259,7 @@ LANGUAGE = Language(
         "beim, uber, als, der, die, den, dem, des, ein, eine, einen, einem, einer, mein, meine, meinen, meiner, ihre, "
         "ich, mochte, wurde, hatte, ich will, ich brauche, konnen sie, kannst du, mein name ist"
     ),
+    abbreviations=phrases("dr, hr, fr, prof, str, nr, z.b, d.h, u.a, bzw, ca, evtl, inkl, tel, st"),
     yes=phrases(
         "super, prima, aber ja, aber sicher, aber gerne, aber gern, aber naturlich, jaja, das ist es, ja, jawohl, "
         "genau, richtig, stimmt, korrekt, jo, jep, jupp, jap, ja ja, klar, na klar, sicher, gerne, gern, okay, "

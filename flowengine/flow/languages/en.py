@@ -245,6 +245,7 @@ LANGUAGE = Language(
         "a, an, my, your, his, her, our, their, i, i'd, i'm, we, it's, would, like, let's, maybe, "
         "i want, i need, can you, could you, my name is"
     ),
+    abbreviations=phrases("dr, mr, mrs, ms, prof, st, vs, e.g, i.e, approx, dept, a.m, p.m"),
     yes=phrases(
         "great, totally, for sure, that's it, that is it, looks good, that'll do, yes, yeah, yep, yup, yea, aye, "
         "right, correct, sure, ok, okay, exactly, uh huh, mm hmm, mhm, absolutely, certainly, definitely, "

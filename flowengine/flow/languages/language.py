@@ -22,7 +22,8 @@ class Language:
 
     What callers say: ``signs`` are the words for the keys ``*`` and ``#``, ``around_keys`` those that stand around a
     key's name, ``fillers`` those that mean nothing; ``backchannels`` are phrases by which one listens without wanting
-    to speak, ``unfinished`` phrases at which no sentence ends, hesitations among them; ``yes``, ``no``, ``skip`` and
+    to speak, ``unfinished`` phrases at which no sentence ends, hesitations among them; ``abbreviations`` are
+    written with a dot that ends no sentence; ``yes``, ``no``, ``skip`` and
     ``more`` answer, and may be phrases.
     All are folded: small, without accents, and as ``respell`` writes what has several spellings (it is given folded
     text, and respells what it gave to itself). ``spoken`` are the words of values.
@@ -38,6 +39,7 @@ class Language:
     fillers: frozenset[str] = frozenset()
     backchannels: frozenset[str] = frozenset()
     unfinished: frozenset[str] = frozenset()
+    abbreviations: frozenset[str] = frozenset()
     yes: frozenset[str] = frozenset()
     no: frozenset[str] = frozenset()
     skip: frozenset[str] = frozenset()

@@ -1,0 +1,41 @@
+"""A circuit breaker: whether a vendor is worth another try now, by how it failed lately. No clock: times are given."""
+
+from __future__ import annotations
+
+from collections import deque
+
+FAILURES, WINDOW = 5, 30.0
+"""So many failures within so many seconds open it."""
+
+OPEN = 15.0
+"""Seconds for which it stays open; then one try decides."""
+
+REFUSED = 60.0
+"""Seconds after a refusal: a wrong key or an empty account does not mend itself in a moment."""
+
+_AT_ONCE = frozenset({"rejected", "quota"})
+
+
+class Breaker:
+    """The state of one vendor, for all calls of a process."""
+
+    def __init__(self) -> None:
+        self._failures: deque[float] = deque(maxlen=FAILURES)
+        self._until = float("-inf")
+
+    def allows(self, now: float) -> bool:
+        """Say whether the vendor may be tried now."""
+        return now >= self._until
+
+    def failed(self, kind: str, now: float) -> None:
+        """It failed: ``kind`` is that of ``ProviderError``."""
+        self._failures.append(now)
+        if kind in _AT_ONCE:
+            self._until = now + REFUSED
+        elif len(self._failures) == FAILURES and now - self._failures[0] <= WINDOW:
+            self._until = now + OPEN
+
+    def worked(self) -> None:
+        """It answered: what was is forgotten."""
+        self._failures.clear()
+        self._until = float("-inf")

@@ -1,0 +1,304 @@
+"""Several vendors of one kind in the place of one: when the first fails, the next takes over; the caller hears nothing.
+
+A model is changed only before the first part of its answer, because nobody can go on in another's sentence. A voice is
+changed in the middle of one: the next says the words that were not spoken yet. A transcriber that is lost is followed
+by the next, which hears the last seconds again. Who failed lately is not asked first (``breaker``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from dataclasses import replace
+from typing import Generic, TypeVar
+
+from flowengine.call.breaker import Breaker
+from flowengine.call.ports import (
+    Answer,
+    Called,
+    Expected,
+    Heard,
+    LanguageModel,
+    ModelRequest,
+    Said,
+    SpeechRequest,
+    SpokenWord,
+    Substitute,
+    Synthesizer,
+    Transcriber,
+    Transcription,
+    Usage,
+)
+from flowengine.errors import ProviderError
+
+log = logging.getLogger("flowengine.call")
+
+KEPT = 24000
+"""Bytes of a stream that the next transcriber hears again: 3 s."""
+
+RATE = 8000
+_SECONDS_A_LETTER = 0.065  # of speech, where a voice does not tell its words
+
+One = TypeVar("One", LanguageModel, Synthesizer, Transcriber)
+
+
+class _Chain(Generic[One]):
+    """The vendors in order, each with its breaker."""
+
+    def __init__(self, links: Sequence[One]) -> None:
+        if not links:
+            raise ValueError("a chain has a link at least")
+        self.name = "+".join(link.name for link in links)
+        self.changes = 0  # how often another than the first took over
+        self._links: list[tuple[One, Breaker]] = [(link, Breaker()) for link in links]
+
+    async def start(self) -> None:
+        """Start all; one that can not is left out while it can not. Raises ``ProviderError`` when none can."""
+        failures: list[ProviderError] = []
+        for link, breaker in self._links:
+            try:
+                await link.start()
+            except ProviderError as error:
+                log.warning("%s does not start: %s", link.name, error.kind)
+                breaker.failed("rejected", _now())
+                failures.append(error)
+        if len(failures) == len(self._links):
+            raise failures[0]
+
+    async def aclose(self) -> None:
+        """Close all."""
+        for link, _ in self._links:
+            await link.aclose()
+
+    def _willing(self) -> list[tuple[One, Breaker]]:
+        """Give who may be tried, in order; all when nobody may: better one more failure than silence."""
+        now = _now()
+        return [pair for pair in self._links if pair[1].allows(now)] or list(self._links)
+
+    def _failed(self, link: One, breaker: Breaker, error: ProviderError) -> None:
+        breaker.failed(error.kind, _now())
+        self.changes += 1
+        log.warning("%s failed (%s); the next of %s is asked", link.name, error.kind, self.name)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+class ModelChain(_Chain[LanguageModel]):
+    """The port ``LanguageModel`` over several."""
+
+    @asynccontextmanager
+    async def answer(self, request: ModelRequest) -> AsyncIterator[Answer]:
+        """Begin an answer with the first that gives a first part."""
+        async with AsyncExitStack() as stack:
+            yield _ChainedAnswer(self, request, stack)
+
+    async def warm(self, request: ModelRequest) -> None:
+        """Warm the one that would be asked."""
+        await self._willing()[0][0].warm(request)
+
+
+class _ChainedAnswer:
+    """An answer of whichever vendor gave the first part of it."""
+
+    def __init__(self, chain: ModelChain, request: ModelRequest, stack: AsyncExitStack) -> None:
+        self.usage = Usage(chain.name, request.model)
+        self._chain = chain
+        self._request = request
+        self._stack = stack
+        self._parts: AsyncIterator[Said | Called] | None = None
+
+    def __aiter__(self) -> _ChainedAnswer:
+        return self
+
+    async def __anext__(self) -> Said | Called:
+        if self._parts is not None:
+            return await anext(self._parts)
+        willing = self._chain._willing()
+        for number, (link, breaker) in enumerate(willing):
+            inner = AsyncExitStack()
+            try:
+                answer = await inner.enter_async_context(link.answer(self._request))
+                self.usage = answer.usage
+                parts = aiter(answer)
+                first = await anext(parts)
+            except ProviderError as error:
+                await inner.aclose()
+                self._chain._failed(link, breaker, error)
+                if number == len(willing) - 1:
+                    raise
+            except BaseException:
+                # An empty answer, or a cancel: neither is a failure.
+                await inner.aclose()
+                raise
+            else:
+                breaker.worked()
+                self._stack.push_async_exit(inner)
+                self._parts = parts
+                return first
+        raise StopAsyncIteration
+
+
+class VoiceChain(_Chain[Synthesizer]):
+    """The port ``Synthesizer`` over several."""
+
+    @property
+    def version(self) -> str:
+        """The version of the first: what the others say in its place is not kept."""
+        return self._links[0][0].version
+
+    async def speak(self, request: SpeechRequest) -> AsyncGenerator[bytes | SpokenWord | Substitute, None]:
+        """Speak with the first that can; when it fails in the middle the next says the rest."""
+        willing = self._willing()
+        rest, offset = request, 0.0
+        for number, (link, breaker) in enumerate(willing):
+            if link is not self._links[0][0]:
+                yield Substitute(link.name)
+            samples = 0
+            words: list[SpokenWord] = []
+            try:
+                async with aclosing(link.speak(rest)) as chunks:
+                    async for chunk in chunks:
+                        if isinstance(chunk, bytes):
+                            samples += len(chunk)
+                            yield chunk
+                        elif isinstance(chunk, SpokenWord):
+                            words.append(chunk)
+                            yield SpokenWord(chunk.text, chunk.begin + offset, chunk.end + offset)
+                breaker.worked()
+                return
+            except ProviderError as error:
+                self._failed(link, breaker, error)
+                if number == len(willing) - 1:
+                    raise
+                rest = replace(rest, text=unspoken(rest.text, words, samples / RATE))
+                offset += samples / RATE
+                if not rest.text:
+                    return
+
+
+def unspoken(text: str, words: Sequence[SpokenWord], seconds: float) -> str:
+    """Give what of a text was not spoken yet after so many seconds of its audio: whole words, one too many at most."""
+    written = text.split()
+    if words:
+        share = sum(word.end <= seconds for word in words) / max(len(words), len(written))
+        return " ".join(written[int(share * len(written)) :])
+    letters = int(seconds / _SECONDS_A_LETTER)
+    at = 0
+    while written and at + len(written[0]) <= letters:
+        at += len(written.pop(0)) + 1
+    return " ".join(written)
+
+
+class TranscriberChain(_Chain[Transcriber]):
+    """The port ``Transcriber`` over several. It ends turns if the first does: silence ends them, too."""
+
+    @property
+    def ends_turns(self) -> bool:
+        """Whether the first tells ends of turns."""
+        return self._links[0][0].ends_turns
+
+    @asynccontextmanager
+    async def listen(self, call: str, expected: Expected) -> AsyncIterator[Transcription]:
+        """Open the words of a stream with the first that can."""
+        async with AsyncExitStack() as stack:
+            stream = _ChainedWords(self, call, expected, stack)
+            await stream.open()
+            yield stream
+
+
+class _ChainedWords:
+    """The words of one stream, by one vendor after another."""
+
+    def __init__(self, chain: TranscriberChain, call: str, expected: Expected, stack: AsyncExitStack) -> None:
+        self._chain = chain
+        self._call = call
+        self._expected = expected
+        self._stack = stack
+        self._left = chain._willing()
+        self._link: tuple[Transcriber, Breaker] | None = None
+        self._words: Transcription | None = None
+        self._events: AsyncIterator[Heard] | None = None
+        self._inner = AsyncExitStack()
+        self._heard: deque[bytes] = deque()
+        self._kept = 0
+        self._samples = 0  # of the stream
+        self._origin = 0  # the stream's sample that is the present vendor's first
+
+    async def open(self) -> None:
+        """Open the next vendor that can be opened; raises ``ProviderError`` when none is left."""
+        self._stack.push_async_callback(self._close)
+        await self._next()
+
+    async def _close(self) -> None:
+        await self._inner.aclose()
+
+    async def _next(self) -> None:
+        while True:
+            if not self._left:
+                raise ProviderError(self._chain.name, "unavailable", retryable=False)
+            self._link = link, breaker = self._left.pop(0)
+            self._inner = AsyncExitStack()
+            try:
+                self._words = await self._inner.enter_async_context(link.listen(self._call, self._expected))
+            except ProviderError as error:
+                await self._inner.aclose()
+                self._chain._failed(link, breaker, error)
+                continue
+            self._events = aiter(self._words)
+            self._origin = self._samples - self._kept
+            for audio in self._heard:
+                self._words.send(audio)
+            return
+
+    def send(self, audio: bytes) -> None:
+        """Hand on audio, and keep the last of it for the next vendor."""
+        self._samples += len(audio)
+        self._heard.append(audio)
+        self._kept += len(audio)
+        while self._kept > KEPT:
+            self._kept -= len(self._heard.popleft())
+        if self._words is not None:
+            self._words.send(audio)
+
+    def expect(self, expected: Expected) -> None:
+        """The call waits for something else."""
+        self._expected = expected
+        if self._words is not None:
+            self._words.expect(expected)
+
+    def began(self) -> None:
+        """Somebody speaks."""
+        if self._words is not None:
+            self._words.began()
+
+    def finish(self) -> None:
+        """It is quiet."""
+        if self._words is not None:
+            self._words.finish()
+
+    def __aiter__(self) -> _ChainedWords:
+        return self
+
+    async def __anext__(self) -> Heard:
+        while True:
+            if self._events is None or self._link is None:
+                raise StopAsyncIteration
+            link, breaker = self._link
+            try:
+                heard = await anext(self._events)
+            except ProviderError as error:
+                self._words = self._events = None
+                await self._inner.aclose()
+                self._chain._failed(link, breaker, error)
+                await self._next()
+                continue
+            breaker.worked()
+            shift = self._origin / RATE
+            began = None if heard.began is None else heard.began + shift
+            ended = None if heard.ended is None else heard.ended + shift
+            return replace(heard, began=began, ended=ended)

@@ -1,0 +1,254 @@
+"""Several vendors in the place of one, each by script."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from flowengine.call.chain import KEPT, ModelChain, TranscriberChain, VoiceChain, unspoken
+from flowengine.call.ports import (
+    Called,
+    Expected,
+    Heard,
+    ModelRequest,
+    Said,
+    SpeechRequest,
+    SpokenWord,
+    Substitute,
+    Usage,
+)
+from flowengine.errors import ProviderError
+
+REQUEST = ModelRequest("default", "", "Help.", [{"role": "user", "text": "hello"}])
+SPEECH = SpeechRequest("one two three four", "default", "en-US", 1.0)
+EXPECTED = Expected("en-US")
+
+
+def broken(kind: str = "unavailable") -> ProviderError:
+    return ProviderError("x", kind, retryable=True)
+
+
+@dataclass
+class Vendor:
+    """A vendor of any kind: each use gets the next script, which gives, or raises, one thing after another."""
+
+    name: str
+    scripts: list[Sequence[Any]]
+    starts: bool = True
+    ends_turns: bool = False
+    version: str = "1"
+    asked: list[Any] = field(default_factory=list)
+    told: list[Any] = field(default_factory=list)
+    open: int = 0
+
+    async def start(self) -> None:
+        if not self.starts:
+            raise broken("rejected")
+
+    async def aclose(self) -> None:
+        self.told.append("closed")
+
+    async def warm(self, request: ModelRequest) -> None:
+        self.told.append("warm")
+
+    @asynccontextmanager
+    async def answer(self, request: ModelRequest) -> AsyncIterator[Script]:
+        async with self._use(request) as script:
+            yield script
+
+    @asynccontextmanager
+    async def listen(self, call: str, expected: Expected) -> AsyncIterator[Script]:
+        async with self._use(expected) as script:
+            yield script
+
+    @asynccontextmanager
+    async def _use(self, asked: Any) -> AsyncIterator[Script]:
+        self.asked.append(asked)
+        script = self.scripts.pop(0)
+        if script and isinstance(script[0], str):
+            raise broken(script[0])
+        self.open += 1
+        try:
+            yield Script(script, self.told)
+        finally:
+            self.open -= 1
+
+    async def speak(self, request: SpeechRequest) -> AsyncGenerator[bytes | SpokenWord | Substitute, None]:
+        self.asked.append(request)
+        for one in self.scripts.pop(0):
+            if isinstance(one, Exception):
+                raise one
+            yield one
+
+
+class Script:
+    """What one use of a vendor gives."""
+
+    def __init__(self, parts: Sequence[Any], told: list[Any]) -> None:
+        self.usage = Usage("x")
+        self._parts = iter(parts)
+        self._told = told
+
+    def send(self, audio: bytes) -> None:
+        self._told.append(audio)
+
+    def expect(self, expected: Expected) -> None:
+        self._told.append(expected)
+
+    def began(self) -> None:
+        self._told.append("began")
+
+    def finish(self) -> None:
+        self._told.append("finish")
+
+    def __aiter__(self) -> Script:
+        return self
+
+    async def __anext__(self) -> Any:
+        for part in self._parts:
+            if isinstance(part, Exception):
+                raise part
+            return part
+        raise StopAsyncIteration
+
+
+async def answered(chain: ModelChain) -> list[Said | Called]:
+    async with chain.answer(REQUEST) as answer:
+        return [part async for part in answer]
+
+
+def test_the_next_model_answers_when_the_first_can_not(on_virtual_time: Callable[..., Any]) -> None:
+    first, second = Vendor("a", [["timeout"], [broken()], [Said("mine")]]), Vendor("b", [[Said("b1")], [Said("b2")]])
+    chain = ModelChain([first, second])
+
+    async def story() -> list[list[Any]]:
+        return [await answered(chain) for _ in range(3)]
+
+    assert on_virtual_time(story()) == [[Said("b1")], [Said("b2")], [Said("mine")]]
+    assert chain.changes == 2
+    assert first.open == second.open == 0
+
+
+def test_nobody_goes_on_in_another_models_sentence(on_virtual_time: Callable[..., Any]) -> None:
+    first, second = Vendor("a", [[Said("I have"), broken()]]), Vendor("b", [[Said("no")]])
+    with pytest.raises(ProviderError):
+        on_virtual_time(answered(ModelChain([first, second])))
+    assert second.asked == []
+    assert first.open == 0
+
+
+def test_an_answer_of_nothing_is_no_failure(on_virtual_time: Callable[..., Any]) -> None:
+    first, second = Vendor("a", [[]]), Vendor("b", [[Said("no")]])
+    assert on_virtual_time(answered(ModelChain([first, second]))) == []
+    assert second.asked == []
+
+
+def test_when_all_fail_the_last_failure_is_told(on_virtual_time: Callable[..., Any]) -> None:
+    chain = ModelChain([Vendor("a", [["timeout"]]), Vendor("b", [["quota"]])])
+    with pytest.raises(ProviderError) as raised:
+        on_virtual_time(answered(chain))
+    assert raised.value.kind == "quota"
+
+
+def test_who_refused_is_not_asked_first_for_a_while(on_virtual_time: Callable[..., Any]) -> None:
+    first, second = Vendor("a", [["rejected"], [Said("mine")]]), Vendor("b", [[Said("b1")], [Said("b2")]])
+
+    async def story() -> list[list[Any]]:
+        chain = ModelChain([first, second])
+        return [await answered(chain) for _ in range(2)]
+
+    assert on_virtual_time(story()) == [[Said("b1")], [Said("b2")]]
+    assert len(first.asked) == 1
+
+
+async def spoken(chain: VoiceChain) -> list[Any]:
+    return [chunk async for chunk in chain.speak(SPEECH)]
+
+
+def test_the_next_voice_says_what_was_not_spoken(on_virtual_time: Callable[..., Any]) -> None:
+    words = [SpokenWord("one", 0.0, 0.5), SpokenWord("two", 0.5, 1.0)]
+    first = Vendor("a", [[*words, b"x" * 8000, broken()]])
+    second = Vendor("b", [[SpokenWord("three", 0.0, 0.4), b"y"]])
+    chunks = on_virtual_time(spoken(VoiceChain([first, second])))
+    assert second.asked[0].text == "three four"
+    assert chunks == [*words, b"x" * 8000, Substitute("b"), SpokenWord("three", 1.0, 1.4), b"y"]
+
+
+def test_of_a_voice_that_says_nothing_all_is_said_by_the_next(on_virtual_time: Callable[..., Any]) -> None:
+    first, second = Vendor("a", [[broken()]]), Vendor("b", [[b"y"]])
+    assert on_virtual_time(spoken(VoiceChain([first, second]))) == [Substitute("b"), b"y"]
+    assert second.asked == [SPEECH]
+
+
+def test_when_no_voice_is_left_the_failure_is_told(on_virtual_time: Callable[..., Any]) -> None:
+    with pytest.raises(ProviderError):
+        on_virtual_time(spoken(VoiceChain([Vendor("a", [[broken()]]), Vendor("b", [[b"y", broken()]])])))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words", "rest"),
+    [
+        (0.0, [], "one two three four"),
+        (0.27, [], "two three four"),
+        (9.0, [], ""),
+        (1.0, [("one", 0.0, 0.5), ("two", 0.5, 1.0), ("three", 1.0, 1.5)], "three four"),
+    ],
+)
+def test_what_is_left_of_a_text(seconds: float, words: list[tuple[str, float, float]], rest: str) -> None:
+    assert unspoken("one two three four", [SpokenWord(*word) for word in words], seconds) == rest
+
+
+def test_the_next_transcriber_hears_the_last_seconds_again(on_virtual_time: Callable[..., Any]) -> None:
+    first = Vendor("a", [[Heard("interim", "one", 0.5, 0.9), broken()]])
+    second = Vendor("b", [[Heard("final", "two", 0.5, 1.0)]])
+    chain = TranscriberChain([first, second])
+
+    async def story() -> list[Heard]:
+        found = []
+        async with chain.listen("call", EXPECTED) as words:
+            for number in range(5):
+                words.send(bytes([number]) * 8000)
+            events = aiter(words)
+            found.append(await anext(events))
+            found.append(await anext(events))
+            words.send(b"\x09")
+            words.began()
+            words.finish()
+        return found
+
+    heard = on_virtual_time(story())
+    # Five seconds were sent; the second vendor's first sample is that of two seconds.
+    assert heard == [Heard("interim", "one", 0.5, 0.9), Heard("final", "two", 2.5, 3.0)]
+    assert [one[0] for one in second.told if isinstance(one, bytes)] == [2, 3, 4, 9]
+    assert sum(len(one) for one in second.told if isinstance(one, bytes)) == KEPT + 1
+    assert second.told[-2:] == ["began", "finish"]
+    assert first.open == second.open == 0
+
+
+def test_a_stream_that_nobody_hears_any_more_is_lost(on_virtual_time: Callable[..., Any]) -> None:
+    chain = TranscriberChain([Vendor("a", [[broken()]]), Vendor("b", [["quota"]])])
+
+    async def story() -> None:
+        async with chain.listen("call", EXPECTED) as words:
+            await anext(aiter(words))
+
+    with pytest.raises(ProviderError):
+        on_virtual_time(story())
+
+
+def test_a_chain_starts_when_one_of_it_does(on_virtual_time: Callable[..., Any]) -> None:
+    first, second = Vendor("a", [], starts=False), Vendor("b", [[Said("yes")]])
+
+    async def story() -> list[Any]:
+        chain = ModelChain([first, second])
+        await chain.start()
+        return await answered(chain)
+
+    assert on_virtual_time(story()) == [Said("yes")]
+    assert first.asked == []
+    with pytest.raises(ProviderError):
+        on_virtual_time(ModelChain([first]).start())
