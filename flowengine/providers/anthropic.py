@@ -29,7 +29,7 @@ _ID = re.compile(r"[^A-Za-z0-9_-]")
 
 
 class AnthropicModel:
-    """``LanguageModel`` by Anthropic's messages at ``url``; ``model`` is what `default` stands for."""
+    """``LanguageModel`` by Anthropic's messages at ``url``. Its ``model`` answers, by whatever name a flow calls it."""
 
     name = _NAME
 
@@ -58,7 +58,7 @@ class AnthropicModel:
 
     def answer(self, request: ModelRequest) -> StreamedAnswer:
         """As ``LanguageModel.answer``; the usage's input counts what was read from the cache, too."""
-        return StreamedAnswer(self, request, Usage(_NAME, self._named(request)))
+        return StreamedAnswer(self, request, Usage(_NAME, self._model))
 
     async def warm(self, request: ModelRequest) -> None:
         """Ask for no words at all: the connection is there then, and the vendor has tools and prompt in its cache."""
@@ -87,13 +87,10 @@ class AnthropicModel:
         """As ``Vendor.reader``."""
         return _Reader(usage)
 
-    def _named(self, request: ModelRequest) -> str:
-        return self._model if request.model == "default" else request.model
-
     def _asked(self, request: ModelRequest) -> dict[str, Any]:
         """Give what a request and its warming have in common: it must be the same to the letter to be found again."""
         asked: dict[str, Any] = {
-            "model": self._named(request),
+            "model": self._model,
             "thinking": {"type": "disabled"},
             "messages": _messages(turns(request.messages)),
         }

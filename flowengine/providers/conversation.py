@@ -45,7 +45,7 @@ def turns(messages: Sequence[Mapping[str, Any]]) -> list[Turn]:
             _answer(found, message)
             continue
         text = str(message.get("text") or "").strip()
-        calls = [Called(str(one["id"]), one["name"], one.get("args") or {}) for one in message.get("calls") or ()]
+        calls = [Called(str(one["id"]), one["name"], one.get("values") or {}) for one in message.get("calls") or ()]
         if not text and not calls:
             continue
         last = found[-1] if found else None

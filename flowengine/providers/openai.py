@@ -28,7 +28,7 @@ _CALLS = 32  # of one answer
 
 
 class OpenAIModel:
-    """``LanguageModel`` by the chat completions at ``url``; ``model`` is what `default` stands for."""
+    """``LanguageModel`` by the chat completions at ``url``. Its ``model`` answers, by whatever name a flow calls it."""
 
     name = _NAME
 
@@ -63,7 +63,7 @@ class OpenAIModel:
 
     def answer(self, request: ModelRequest) -> StreamedAnswer:
         """As ``LanguageModel.answer``; the usage's input counts what was read from the cache, too."""
-        return StreamedAnswer(self, request, Usage(_NAME, self._named(request)))
+        return StreamedAnswer(self, request, Usage(_NAME, self._model))
 
     async def warm(self, request: ModelRequest) -> None:
         """Ask for one token: the connection is there then, and who caches prompts has this one."""
@@ -93,13 +93,10 @@ class OpenAIModel:
         """As ``Vendor.reader``."""
         return _Reader(usage)
 
-    def _named(self, request: ModelRequest) -> str:
-        return self._model if request.model == "default" else request.model
-
     def _asked(self, request: ModelRequest) -> dict[str, Any]:
         """Give what a request and its warming have in common."""
         system = "\n\n".join(text for text in (request.persona, request.system) if text.strip())
-        asked: dict[str, Any] = {"model": self._named(request), "messages": _messages(system, turns(request.messages))}
+        asked: dict[str, Any] = {"model": self._model, "messages": _messages(system, turns(request.messages))}
         if request.tools:
             asked["tools"] = [_tool(tool) for tool in request.tools]
         if request.temperature is not None:

@@ -113,7 +113,7 @@ def test_a_request_is_what_the_vendor_caches_best() -> None:
         async with model() as (made, server):
             await made.warm(ASKED)
             await parts(made)
-            await parts(made, replace(ASKED, model="claude-sonnet-5-5", persona="", tools=(), most_tokens=50))
+            await parts(made, replace(ASKED, model="help", persona="", tools=(), most_tokens=50))
             warm, asked, other = (one.body for one in server.requests)
             assert warm.pop("max_tokens") == 0
             assert asked.pop("max_tokens") == 400
@@ -129,7 +129,7 @@ def test_a_request_is_what_the_vendor_caches_best() -> None:
                 "tools": [{"name": "find_order", "description": "Finds an order.", "input_schema": dict(TOOL.args)}],
                 "messages": [{"role": "user", "content": [{"type": "text", "text": "Where is my order?"}]}],
             }
-            assert (other["model"], other["max_tokens"], "tools" in other) == ("claude-sonnet-5-5", 50, False)
+            assert (other["model"], other["max_tokens"], "tools" in other) == ("claude-haiku-5-5", 50, False)
             assert server.connections == 1  # one connection for all of them
             assert server.invalid == []
 
@@ -137,7 +137,7 @@ def test_a_request_is_what_the_vendor_caches_best() -> None:
 
 
 def test_every_history_is_made_fit_for_the_vendor() -> None:
-    call = {"id": "toolu:1", "name": "find_order", "args": {"number": "7"}}
+    call = {"id": "toolu:1", "name": "find_order", "values": {"number": "7"}}
     histories: list[list[dict[str, Any]]] = [
         [],
         [{"role": "assistant", "text": "Hello, how can I help?"}],

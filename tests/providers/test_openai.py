@@ -138,7 +138,7 @@ def test_calls_are_complete_whoever_serves(manner: str) -> None:
 
 
 def test_what_is_asked() -> None:
-    call = {"id": "c1", "name": "find_order", "args": {"number": "7"}}
+    call = {"id": "c1", "name": "find_order", "values": {"number": "7"}}
     history = [
         *ASKED.messages,
         {"role": "assistant", "text": "", "calls": [call]},
@@ -149,7 +149,7 @@ def test_what_is_asked() -> None:
         async with model() as (made, server):
             await made.warm(ASKED)
             await parts(made, replace(ASKED, messages=history, most_tokens=50))
-            await parts(made, replace(ASKED, model="large", messages=(), tools=(), temperature=None, persona=""))
+            await parts(made, replace(ASKED, model="help", messages=(), tools=(), temperature=None, persona=""))
             warm, asked, other = (one.body for one in server.requests)
             assert warm["max_tokens"] == 1
             function = {"name": "find_order", "arguments": '{"number": "7"}'}
@@ -180,7 +180,7 @@ def test_what_is_asked() -> None:
                 "stream": True,
                 "stream_options": {"include_usage": True},
             }
-            assert (other["model"], "tools" in other, "temperature" in other) == ("large", False, False)
+            assert (other["model"], "tools" in other, "temperature" in other) == ("small", False, False)
             assert other["messages"][1] == {"role": "user", "content": "(the call begins)"}
             assert server.connections == 1
             assert server.invalid == []
