@@ -200,5 +200,5 @@ class _Reader:
 def make(options: Mapping[str, Any]) -> AnthropicModel:
     """Make the model from its settings: `key`, `url`, `model`; raises ``EnvironmentProblem``."""
     if not options.get("key"):
-        raise EnvironmentProblem("a model of anthropic needs its key: models.NAME.key, best taken from the environment")
+        raise EnvironmentProblem("anthropic needs a key, best taken from the environment: `key: ${ANTHROPIC_API_KEY}`")
     return AnthropicModel(options["key"], url=options.get("url") or _URL, model=options.get("model") or _MODEL)

@@ -202,5 +202,5 @@ def make(options: Mapping[str, Any]) -> OpenAIModel:
     """Make the model from its settings: `key`, `url`, `model`; raises ``EnvironmentProblem``."""
     url = options.get("url") or _URL
     if not options.get("key") and url.startswith(_URL):
-        raise EnvironmentProblem("a model of openai needs its key: models.NAME.key, or the url of a server of your own")
+        raise EnvironmentProblem("openai needs a `key`, or the `url` of a server of your own")
     return OpenAIModel(options.get("key") or "", url=url, model=options.get("model") or _MODEL)

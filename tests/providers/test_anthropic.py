@@ -74,10 +74,12 @@ def failed(*script: Any, request: ModelRequest = ASKED) -> tuple[ProviderError, 
             told = "".join(traceback.format_exception(caught.value))
             assert "Where is" not in told
             assert "the-key" not in told
+            asked = len(server.requests)
+            server.script.clear()  # what a busy machine did not come to ask for
             found, _ = await parts(made)  # the next one has nothing of it
             assert found == [Said("Yes.")]
             assert server.invalid == []
-            return caught.value, said, len(server.requests) - 1
+            return caught.value, said, asked
 
     return run(scenario())
 
@@ -365,5 +367,5 @@ def test_nobody_listens() -> None:
 
 
 def test_a_key_is_needed() -> None:
-    with pytest.raises(EnvironmentProblem, match=r"models\.NAME\.key"):
+    with pytest.raises(EnvironmentProblem, match="needs a"):
         make({"key": ""})
