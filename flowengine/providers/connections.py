@@ -10,6 +10,7 @@ middle of an answer).
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 from collections.abc import Callable
 from contextlib import suppress
@@ -50,6 +51,8 @@ class Connections:
     def __init__(self, sdk: ModuleType, url: str, made: Callable[[Any], Any]) -> None:
         import httpx2  # imported by the SDK anyway, and as slow as it is
 
+        # Below this level the SDKs log whole requests: what callers said.
+        logging.getLogger(sdk.__name__).setLevel(logging.WARNING)
         self._http = httpx2
         self._sdk: Any = sdk
         context = httpx2.create_ssl_context()  # 15 ms: once for both

@@ -10,6 +10,7 @@ The vendor's SDK has no asynchronous socket for speech; the key goes in a header
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
@@ -24,6 +25,9 @@ from flowengine.call.ports import SpeechRequest, SpokenWord
 from flowengine.errors import EnvironmentProblem, ProviderError
 from flowengine.providers.elevenlabs_socket import NAME, Socket, Utterance, problem
 
+# Below this level websockets logs every message, and the headers with the key.
+_log = logging.getLogger("flowengine.providers.elevenlabs")
+_log.setLevel(logging.WARNING)
 _URL = "wss://api.elevenlabs.io"
 _MODEL = "eleven_flash_v2_5"  # the vendor's fastest
 _VOICE = "JBFqnCBsd6RMkjVDRZzb"  # the one of the vendor's own examples
@@ -199,6 +203,7 @@ class ElevenLabs:
                     close_timeout=1.0,
                     ping_interval=20.0,
                     ping_timeout=10.0,
+                    logger=_log,
                     **far,
                 )
         except TimeoutError:

@@ -53,7 +53,9 @@ class OpenAIModel:
             # The SDK insists on a key; servers of one's own do not look at it.
             return openai.AsyncOpenAI(api_key=self._key or "none", base_url=self._url, max_retries=0, http_client=http)
 
-        self._connections = Connections(openai, self._url, made)
+        connections = Connections(openai, self._url, made)
+        _ = connections.client.chat.completions  # the SDK imports it when it is first looked at: not in a call
+        self._connections = connections
 
     async def aclose(self) -> None:
         """Close every connection, in 2 s at most. Safe to call twice."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import traceback
 from collections import deque
 from collections.abc import AsyncIterator
@@ -364,6 +365,15 @@ def test_nobody_listens() -> None:
         await made.aclose()
 
     run(scenario())
+
+
+def test_nothing_of_it_is_logged_however_much_is(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    answered(["Never", " logged"], Refuse(500), ["Never"])
+    failed(["Never", Fails("overloaded_error")])
+    assert caplog.records
+    for secret in ("Where is", "Never", "Ada", "the-key"):
+        assert secret not in caplog.text
 
 
 def test_a_key_is_needed() -> None:

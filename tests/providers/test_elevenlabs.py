@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import traceback
 from collections import deque
 from collections.abc import AsyncIterator
@@ -316,6 +317,19 @@ def test_nothing_to_say_is_nothing() -> None:
             assert server.tries == 0
 
     run(scenario())
+
+
+def test_nothing_of_it_is_logged_however_much_is(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        async with voice() as (made, _):
+            await heard(made)
+
+    caplog.set_level(logging.WARNING, logger="websockets.server")  # what the double logs is its own affair
+    caplog.set_level(logging.DEBUG)
+    run(scenario())
+    assert caplog.records
+    for secret in ("order", "the-key"):
+        assert secret not in caplog.text
 
 
 def test_a_key_is_needed() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 import traceback
 from collections import deque
@@ -285,6 +286,15 @@ def test_without_its_package_it_says_what_to_install(monkeypatch: pytest.MonkeyP
     made = make({"url": "http://127.0.0.1:11434/v1"})
     with pytest.raises(ProviderError, match=r"flowengine\[openai\]"):
         run(made.start())
+
+
+def test_nothing_of_it_is_logged_however_much_is(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    answered(["Never", " logged"], Refuse(500), ["Never"])
+    failed(["Never", Fails("overloaded_error")])
+    assert caplog.records
+    for secret in ("Where is", "Never", "Ada", "the-key"):
+        assert secret not in caplog.text
 
 
 def test_a_key_is_needed_where_one_is() -> None:

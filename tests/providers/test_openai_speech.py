@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
@@ -128,6 +129,18 @@ def test_a_call_that_ends_while_it_waits_leaves_nothing() -> None:
 def test_who_is_not_started_says_so() -> None:
     with pytest.raises(ProviderError, match="not started"):
         run(sound(OpenAISpeech("the-key")))
+
+
+def test_nothing_of_it_is_logged_however_much_is(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        async with voice([TONE]) as (made, _):
+            await sound(made)
+
+    caplog.set_level(logging.DEBUG)
+    run(scenario())
+    assert caplog.records
+    for secret in ("order", "the-key"):
+        assert secret not in caplog.text
 
 
 def test_a_key_is_needed_where_one_is() -> None:
