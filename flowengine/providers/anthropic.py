@@ -9,7 +9,6 @@ node. The cache goes by prefix: tools, persona, then the node's prompt, then wha
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -18,14 +17,13 @@ from flowengine.call.ports import Called, ModelRequest, ModelTool, Said, Usage
 from flowengine.errors import EnvironmentProblem, ProviderError
 from flowengine.providers.answering import Stream, StreamedAnswer
 from flowengine.providers.connections import Connections
-from flowengine.providers.conversation import BEGIN, Fragments, Turn, guessed, turns
+from flowengine.providers.conversation import Fragments, Turn, guessed, turns
 
 _NAME = "anthropic"
 _URL = "https://api.anthropic.com"
 _MODEL = "claude-haiku-5-5"  # the vendor's fastest
 _WARM = 5.0  # seconds
 _EPHEMERAL = {"type": "ephemeral"}  # kept for five minutes after its last use
-_ID = re.compile(r"[^A-Za-z0-9_-]")
 
 
 class AnthropicModel:
@@ -119,20 +117,15 @@ def _messages(said: Iterable[Turn]) -> list[dict[str, Any]]:
             continue
         if owed:
             messages.append({"role": "user", "content": owed})
-        calls = [{"type": "tool_use", "id": _id(one.id), "name": one.name, "input": one.args} for one in turn.calls]
+        calls = [{"type": "tool_use", "id": one.id, "name": one.name, "input": one.args} for one in turn.calls]
         messages.append({"role": "assistant", "content": [*text, *calls]})
         owed = [
-            {"type": "tool_result", "tool_use_id": _id(call), "content": result}
-            for call, result in turn.results.items()
+            {"type": "tool_result", "tool_use_id": one.id, "content": result}
+            for one, result in zip(turn.calls, turn.results, strict=True)
         ]
     if owed:
         messages.append({"role": "user", "content": owed})
-    return messages or [{"role": "user", "content": [{"type": "text", "text": BEGIN}]}]
-
-
-def _id(call: str) -> str:
-    """Give an id as this vendor takes it: another one's may be in a conversation, after it failed."""
-    return _ID.sub("_", call) or "_"
+    return messages
 
 
 class _Reader:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,25 +20,28 @@ from flowengine.errors import ProviderError
 BEGIN = "(the call begins)"
 GO_ON = "(go on)"
 _PENDING = "pending"
+_UNFIT = re.compile(r"[^A-Za-z0-9_-]")
+_LONGEST = 40  # characters of an id
 _PER_TOKEN = 4  # characters of a token, about: what is not told is guessed by it
 _ARGS = 64 * 1024  # characters of a call's arguments
 
 
 @dataclass(slots=True)
 class Turn:
-    """What one side said at a time; ``calls`` are the model's, ``results`` their answers as texts by the call's id."""
+    """What one side said at a time; ``calls`` are the model's, ``results`` their answers as texts, one for each."""
 
     role: str
     text: str = ""
     calls: list[Called] = field(default_factory=list)
-    results: dict[str, str] = field(default_factory=dict)
+    results: list[str] = field(default_factory=list)
 
 
 def turns(messages: Sequence[Mapping[str, Any]]) -> list[Turn]:
     """Give the turns of a conversation: the caller's first and last, in between they alternate.
 
     Two turns of the model follow each other only where the first one has calls: their results stand between. A result
-    without its call is left out, a call without its result is `pending`. Empty texts are no turns.
+    without its call is left out, a call without its result is `pending`. Empty texts are none. Ids of calls are made
+    fit for every vendor: another's may be in a conversation, after it failed, and some use theirs again and again.
     """
     found: list[Turn] = []
     for message in messages:
@@ -51,11 +55,10 @@ def turns(messages: Sequence[Mapping[str, Any]]) -> list[Turn]:
         last = found[-1] if found else None
         if last is not None and last.role == message["role"] and not last.calls:
             last.text = f"{last.text} {text}".strip()
-            last.calls = calls
+            last.calls, last.results = calls, [_PENDING] * len(calls)
         else:
-            found.append(Turn(message["role"], text, calls))
-    for turn in found:
-        turn.results = {call.id: turn.results.get(call.id, _PENDING) for call in turn.calls}
+            found.append(Turn(message["role"], text, calls, [_PENDING] * len(calls)))
+    _rename(found)
     if not found or found[0].role != "user":
         found.insert(0, Turn("user", BEGIN))
     if found[-1].role != "user" and not found[-1].calls:
@@ -64,13 +67,28 @@ def turns(messages: Sequence[Mapping[str, Any]]) -> list[Turn]:
 
 
 def _answer(found: list[Turn], message: Mapping[str, Any]) -> None:
-    """Put a result to its call: to the latest one of this id."""
-    call, result = str(message["id"]), message.get("result")
+    """Put a result to its call: to the latest one of this id that has none."""
+    wanted, result = str(message["id"]), message.get("result")
     for turn in reversed(found):
-        if any(one.id == call for one in turn.calls):
-            text = result if isinstance(result, str) and result.strip() else json.dumps(result, ensure_ascii=False)
-            turn.results[call] = text
-            return
+        for number, call in enumerate(turn.calls):
+            if call.id == wanted and turn.results[number] == _PENDING:
+                text = result if isinstance(result, str) and result.strip() else json.dumps(result, ensure_ascii=False)
+                turn.results[number] = text
+                return
+
+
+def _rename(found: list[Turn]) -> None:
+    """Give every call an id of its own, of letters that all vendors take, and no longer than they take."""
+    seen: set[str] = set()
+    for turn in found:
+        for number, call in enumerate(turn.calls):
+            name = fit = _UNFIT.sub("_", call.id)[:_LONGEST] or "_"
+            again = len(seen)
+            while fit in seen:
+                fit = f"{name[: _LONGEST - 8]}_{again}"
+                again += 1
+            seen.add(fit)
+            turn.calls[number] = Called(fit, call.name, call.args)
 
 
 def guessed(characters: int) -> int:

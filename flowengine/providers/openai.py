@@ -118,7 +118,10 @@ def _messages(system: str, said: Iterable[Turn]) -> list[dict[str, Any]]:
         if turn.calls:
             message["tool_calls"] = [_call(one) for one in turn.calls]
         messages.append(message)
-        messages += [{"role": "tool", "tool_call_id": call, "content": result} for call, result in turn.results.items()]
+        messages += [
+            {"role": "tool", "tool_call_id": one.id, "content": result}
+            for one, result in zip(turn.calls, turn.results, strict=True)
+        ]
     return messages
 
 
@@ -156,7 +159,7 @@ class _Reader:
             if choice.finish_reason and not self.ended:
                 self.ended = True
                 self._reason = choice.finish_reason
-                parts += [call.called(_NAME) for _, call in self._calls]
+                parts += self._called()
         return parts
 
     def finish(self) -> Iterable[Said | Called]:
@@ -168,6 +171,14 @@ class _Reader:
         if not self.began and self._reason == "length":
             raise ProviderError(_NAME, "garbage", retryable=False, detail="the answer ended before its first word")
         return ()
+
+    def _called(self) -> Iterable[Called]:
+        """Give the calls; one whose id another one has, too, gets its own."""
+        seen: set[str] = set()
+        for _, call in self._calls:
+            call.id = "" if call.id in seen else call.id
+            seen.add(call.id)
+            yield call.called(_NAME)
 
     def _piece(self, piece: Any) -> None:
         """Put a piece of a call to the others of its index; a new id under an old index is another call."""
