@@ -93,7 +93,7 @@ class Connections:
         """Say what an exception of the SDK or of httpx2 means, and after how many seconds asking again may help."""
         sdk, http = self._sdk, self._http
         kind, pause, again = "garbage", 0.0, True
-        detail = type(error).__name__
+        detail = type(error.__cause__ or error).__name__  # the SDK's own names say less
         if isinstance(error, sdk.APITimeoutError | http.TimeoutException):
             kind = "timeout"
         elif isinstance(error, sdk.APIConnectionError | http.TransportError):
