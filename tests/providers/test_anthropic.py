@@ -200,8 +200,10 @@ def test_who_leaves_closes_the_connection_and_another_one_is_opened() -> None:
         async with model(["It is ", "on ", Hang()]) as (made, server):
             async with made.answer(ASKED) as answer:
                 await anext(aiter(answer))
+                held = answer._stream  # so that nothing but leaving closes it
             await asyncio.gather(*(one for one in asyncio.all_tasks() if one.get_name() == "spare connection"))
             await server.until(lambda: server.broken == 1)
+            assert held is not None
             assert answer.usage.estimated
             assert server.others == ["/v1/models"]
             assert (await parts(made))[0] == [Said("Yes.")]
@@ -328,6 +330,10 @@ def test_a_first_word_that_does_not_come(script: list[Any]) -> None:
 def test_after_the_first_word_nothing_is_repeated(fault: Any, kind: str) -> None:
     error, said, asked = failed(["It is", fault], request=replace(ASKED, gap=0.1))
     assert (error.kind, said, asked) == (kind, "It is", 1)
+
+
+def test_a_gap_that_is_allowed_is_waited_for() -> None:
+    assert answered(["It ", 0.6, "is."], request=replace(ASKED, gap=3.0))[0] == [Said("It "), Said("is.")]
 
 
 def test_an_answer_that_is_too_long_ends() -> None:

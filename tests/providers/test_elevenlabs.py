@@ -230,6 +230,17 @@ def test_it_fails_where_nothing_helps(faults: list[str], kind: str, sockets: int
     run(scenario())
 
 
+def test_after_an_error_a_socket_takes_no_more() -> None:
+    async def scenario() -> None:
+        async with voice("error:quota_exceeded") as (made, server):
+            with pytest.raises(ProviderError):
+                await heard(made)
+            await heard(made)
+            assert len(server.sockets) == 2
+
+    run(scenario())
+
+
 @pytest.mark.parametrize(
     ("greetings", "kind", "tries"),
     [(["401"], "rejected", 1), (["429"], "quota", 1), (["503"] * 2, "unavailable", 2), (["mute"], "timeout", 1)],

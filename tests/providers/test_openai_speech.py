@@ -107,8 +107,11 @@ def test_who_leaves_closes_the_connection() -> None:
     async def scenario() -> None:
         async with voice([TONE, Hang()]) as (made, server), aclosing(made.speak(ASKED)) as speech:
             assert await anext(speech)
+            generator: Any = speech
+            held = generator.ag_frame.f_locals["response"]  # so that nothing but leaving closes it
             await speech.aclose()
             await server.until(lambda: server.broken == 1)
+            assert held.is_closed
 
     run(scenario())
 
