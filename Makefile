@@ -55,7 +55,7 @@ simulate: setup  ## live SEEDS (1-5000) of calls where anything goes wrong at an
 
 constraints: setup  ## pin what pyproject.toml asks for, in constraints.txt
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile pyproject.toml --extra dev --extra mcp --extra sphinx --universal --fork-strategy fewest --python-version 3.11 --upgrade \
+	$(BIN)/uv pip compile pyproject.toml --extra dev --extra mcp --extra openai --extra sphinx --universal --fork-strategy fewest --python-version 3.11 --upgrade \
 		--no-header --no-annotate --quiet -o constraints.txt
 
 clean:  ## delete what can be made again: .venv, caches, the demo's files

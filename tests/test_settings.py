@@ -12,6 +12,7 @@ from flowengine.errors import EnvironmentProblem
 from flowengine.settings import (
     CarrierSettings,
     McpServer,
+    ModelSettings,
     ServerSettings,
     Settings,
     ToolSettings,
@@ -64,6 +65,9 @@ carriers:
 speech:
   synthesizer: {use: local, library: system}
   transcriber: {use: whisper, url: "http://127.0.0.1:8000/v1", model: small, key: "${WHISPER_KEY:-12345}"}
+models:
+  help: {use: anthropic, key: "${MODEL_KEY:-67890}"}
+  near: {use: openai, url: "http://127.0.0.1:11434/v1", model: small}
 env: [AGENT_NUMBER, API, UNSET]
 store: {url: "sqlite:///here/calls.db", traces: t, cache: c}
 """
@@ -82,6 +86,11 @@ def test_everything_can_be_set() -> None:
     assert settings.voice.library == "system"
     assert settings.transcriber == TranscriberSettings("whisper", "http://127.0.0.1:8000/v1", "small", "12345")
     assert "12345" not in repr(settings.transcriber)
+    assert settings.models == {
+        "help": ModelSettings("anthropic", key="67890"),
+        "near": ModelSettings("openai", "http://127.0.0.1:11434/v1", "small"),
+    }
+    assert "67890" not in repr(settings)
     settings.check()
 
 
@@ -144,6 +153,7 @@ OVERRIDES = [
     ({"FLOWENGINE_CARRIERS__VOBIZ__SIGNATURES": "off"}, lambda s: s.carriers["vobiz"].signatures, "off"),
     ({"FLOWENGINE_SPEECH__SYNTHESIZER__LIBRARY": "system"}, lambda s: s.voice.library, "system"),
     ({"FLOWENGINE_SPEECH__TRANSCRIBER__USE": "vosk"}, lambda s: s.transcriber.use, "vosk"),
+    ({"FLOWENGINE_MODELS__HELP__USE": "anthropic"}, lambda s: s.models["help"].use, "anthropic"),
     ({"FLOWENGINE_SPEECH__TRANSCRIBER__KEY": "0123"}, lambda s: s.transcriber.key, "0123"),
     ({"FLOWENGINE_STORE__TRACES": ""}, lambda s: s.store.traces, ""),
     # Not a setting of ours: no section.
@@ -175,6 +185,9 @@ MISTAKES = [
     ("store: {url: 'postgres://x'}", {}, None, "postgres://x", 1, 14, "sqlite:///"),
     ("speech: {transcriber: {url: localhost:2700}}", {}, None, "localhost:2700", 1, 29, "ws://"),
     ("speech: {transcriber: {usee: vosk}}", {}, "unknown-field", "usee", 1, 24, "use"),
+    ("models: {help: {key: x}}", {}, None, None, 1, None, "use"),
+    ("models: {help: {use: anthropic, url: 'ws://a'}}", {}, None, "ws://a", 1, 38, "http://"),
+    ("models: [anthropic]", {}, "wrong-value", "models", 1, 1, ""),
     ("env: AGENT", {}, None, "AGENT", 1, 6, ""),
     ("tools: {host: [a]}", {}, "unknown-field", "host", 1, 9, "hosts"),
     ("tools: {hosts: a.example}", {}, None, "a.example", 1, 16, "list"),

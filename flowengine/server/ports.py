@@ -1,14 +1,15 @@
-"""What the embedded server stands on: its SQLite store, the cache of prompts, voice and ears, and who runs tools."""
+"""What the embedded server stands on: its store, the cache of prompts, voice, ears and models, and who runs tools."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from flowengine import plugins
-from flowengine.call.ports import Synthesizer, ToolRunner, Transcriber, VoiceDetector
+from flowengine.call.ports import LanguageModel, Synthesizer, ToolRunner, Transcriber, VoiceDetector
 from flowengine.errors import EnvironmentProblem
 from flowengine.server.run import Ports
-from flowengine.settings import Settings, ToolSettings, TranscriberSettings
+from flowengine.settings import ModelSettings, Settings, ToolSettings, TranscriberSettings
 from flowengine.store.prompts import PromptFiles
 from flowengine.store.recordings import RecordingFiles
 from flowengine.store.sqlite import SqliteStore
@@ -22,6 +23,7 @@ async def open_ports(settings: Settings) -> tuple[SqliteStore, Ports]:
     """Open the store, and make voice (which the application starts) and ears. Raises ``EnvironmentProblem``."""
     tools = tool_runners(settings.tools)
     ears = transcriber(settings.transcriber)
+    minds = models(settings.models)
     path = Path(settings.store.url.removeprefix("sqlite:///"))
     store = SqliteStore(path, TraceFiles(Path(settings.store.traces)))
     await store.start()
@@ -37,6 +39,7 @@ async def open_ports(settings: Settings) -> tuple[SqliteStore, Ports]:
         detector=detector,
         transcriber=ears,
         recordings=RecordingFiles(Path(settings.store.recordings)),
+        models=minds,
     )
 
 
@@ -46,6 +49,25 @@ def transcriber(settings: TranscriberSettings) -> Transcriber | None:
         return None
     options = {"url": settings.url, "model": settings.model, "key": settings.key}
     made: Transcriber = plugins.provider(settings.use).make(options)
+    return made
+
+
+def models(settings: Mapping[str, ModelSettings]) -> dict[str, LanguageModel]:
+    """Make the language models by the names that flows call them; raises ``EnvironmentProblem``.
+
+    `default` is always among them where there is one at all: the first, if none is called so.
+    """
+    made: dict[str, LanguageModel] = {}
+    for name, one in settings.items():
+        try:
+            model = plugins.provider(one.use).make({"url": one.url, "model": one.model, "key": one.key})
+        except EnvironmentProblem as problem:
+            raise EnvironmentProblem(f"models.{name}: {problem}") from None
+        if not hasattr(model, "answer"):
+            raise EnvironmentProblem(f"models.{name}: the provider {one.use} is no language model")
+        made[name] = model
+    if made:
+        made.setdefault("default", next(iter(made.values())))
     return made
 
 

@@ -10,8 +10,16 @@ from pathlib import Path
 import pytest
 
 from flowengine.errors import EnvironmentProblem
-from flowengine.server.ports import open_ports, tool_runners, transcriber
-from flowengine.settings import McpServer, Settings, StoreSettings, ToolSettings, TranscriberSettings, VoiceSettings
+from flowengine.server.ports import models, open_ports, tool_runners, transcriber
+from flowengine.settings import (
+    McpServer,
+    ModelSettings,
+    Settings,
+    StoreSettings,
+    ToolSettings,
+    TranscriberSettings,
+    VoiceSettings,
+)
 
 
 def settings(folder: Path, voice: VoiceSettings | None = None) -> Settings:
@@ -60,6 +68,42 @@ def test_by_default_callers_answer_with_keys() -> None:
     assert transcriber(TranscriberSettings()) is None
     with pytest.raises(EnvironmentProblem, match='there is no provider "nobody"'):
         transcriber(TranscriberSettings("nobody"))
+
+
+HELP = ModelSettings("anthropic", key="k")
+NEAR = ModelSettings("openai", "http://127.0.0.1:11434/v1")
+
+
+def test_models_answer_by_the_names_of_the_settings_and_one_is_the_default(tmp_path: Path) -> None:
+    assert models({}) == {}
+    made = models({"help": HELP, "near": NEAR})
+    assert {name: model.name for name, model in made.items()} == {
+        "help": "anthropic",
+        "near": "openai",
+        "default": "anthropic",
+    }
+    assert made["default"] is made["help"]
+    assert models({"help": HELP, "default": NEAR})["default"].name == "openai"
+
+    async def work() -> list[str]:
+        store, ports = await open_ports(replace(settings(tmp_path), models={"help": HELP}))
+        await store.aclose()
+        return sorted(ports.models)
+
+    assert asyncio.run(work()) == ["default", "help"]
+
+
+@pytest.mark.parametrize(
+    ("one", "says"),
+    [
+        (ModelSettings("anthropic"), "needs a key"),
+        (ModelSettings("nobody"), 'there is no provider "nobody"'),
+        (ModelSettings("whisper"), "the provider whisper is no language model"),
+    ],
+)
+def test_a_model_that_can_not_be_made_is_told_by_its_name(one: ModelSettings, says: str) -> None:
+    with pytest.raises(EnvironmentProblem, match=rf"^models\.help: .*{says}"):
+        models({"help": one})
 
 
 CRM = ToolSettings(mcp={"crm": McpServer(url="http://127.0.0.1:1/mcp")})

@@ -1,0 +1,203 @@
+"""ElevenLabs' `multi-stream-input`: speaks what it is sent, a chunk a word, with its rules for contexts.
+
+From the vendor's reference (AsyncAPI) and what its clients report: a context ends with `isFinal` only when it was
+closed; the sixth one ends the socket with 1008; one that was closed and is sent to again is a new one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections import deque
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from types import TracebackType
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.datastructures import Headers
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
+
+CHUNK = 1600  # bytes of a word: 0.2 s
+_LIMIT = 5
+
+
+@dataclass
+class Spoken:
+    """One socket: how it was asked for, and its messages."""
+
+    voice: str
+    options: dict[str, str]
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    contexts: set[str] = field(default_factory=set)
+    most: int = 0
+
+
+@dataclass
+class ElevenLabsServer:
+    """Each handshake takes the next of ``greetings`` and each context the next of ``faults`` (default: none).
+
+    Greetings: a status, or `mute`. Faults: `hang` (no audio until ``release``), `gap` (none after the first word),
+    `final` (all audio, but the end waits for ``release``), `abort` (the connection breaks after the first word),
+    `early` (before it), `error` (of the socket), `error:NAME` (of the context), `close:REASON` (with 1008), `garbage`,
+    `empty` (an end without audio), `late` (audio of nobody before the first word).
+    ``ended`` counts sockets that are over.
+    """
+
+    greetings: deque[str] = field(default_factory=deque)
+    faults: deque[str] = field(default_factory=deque)
+    key: str = "the-key"
+    sockets: list[Spoken] = field(default_factory=list)
+    tries: int = 0
+    ended: int = 0
+    release: asyncio.Event = field(default_factory=asyncio.Event)
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+    _server: Server | None = None
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    async def __aenter__(self) -> ElevenLabsServer:
+        self._server = await serve(
+            self._serve, "127.0.0.1", 0, compression=None, process_request=self._greet, close_timeout=0.5
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release.set()
+        if self._server is not None:
+            self._server.close()
+            async with asyncio.timeout(5):
+                await self._server.wait_closed()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        assert self._server is not None
+        return f"ws://127.0.0.1:{next(iter(self._server.sockets)).getsockname()[1]}"
+
+    @property
+    def open(self) -> int:
+        """How many connections there are now."""
+        assert self._server is not None
+        return len(self._server.connections)
+
+    async def until(self, what: Any) -> None:
+        """Wait until something is true of it, 5 s at most."""
+        async with asyncio.timeout(5):
+            while not what():
+                self.news.clear()
+                await self.news.wait()
+
+    async def _greet(self, socket: ServerConnection, request: Request) -> Response | None:
+        self.tries += 1
+        self.news.set()
+        greeting = self.greetings.popleft() if self.greetings else ""
+        if greeting == "mute":
+            await self.release.wait()
+        if request.headers.get("xi-api-key") != self.key:
+            greeting = "401"
+        if greeting.isdigit():
+            status = HTTPStatus(int(greeting))
+            return Response(status.value, status.phrase, Headers({"content-length": "0", "connection": "close"}))
+        return None
+
+    async def _serve(self, socket: ServerConnection) -> None:
+        assert socket.request is not None
+        address = urlsplit(socket.request.path)
+        *_, voice, last = address.path.split("/")
+        assert last == "multi-stream-input"
+        spoken = Spoken(voice, {name: values[0] for name, values in parse_qs(address.query).items()})
+        self.sockets.append(spoken)
+        texts: dict[str, str] = {}
+        try:
+            async for raw in socket:
+                message = json.loads(raw)
+                spoken.messages.append(message)
+                await self._message(socket, spoken, texts, message)
+                self.news.set()
+        except ConnectionClosed:
+            pass
+        finally:
+            self.ended += 1
+            self.news.set()
+
+    async def _message(
+        self, socket: ServerConnection, spoken: Spoken, texts: dict[str, str], message: dict[str, Any]
+    ) -> None:
+        context = message["context_id"]
+        if context not in spoken.contexts:
+            if len(spoken.contexts) == _LIMIT:
+                said = "Maximum simultaneous contexts per WebSocket connection exceeded (5)."
+                await socket.send(json.dumps({"message": said, "error": "max_active_conversations", "code": 1008}))
+                await socket.close(1008, "max_active_conversations")
+                return
+            spoken.contexts.add(context)
+            spoken.most = max(spoken.most, len(spoken.contexts))
+            texts[context] = ""
+        texts[context] += message.get("text", "")
+        if message.get("close_context"):
+            task = asyncio.create_task(self._speak(socket, spoken, context, texts.pop(context)))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _speak(self, socket: ServerConnection, spoken: Spoken, context: str, text: str) -> None:
+        fault, _, detail = (self.faults.popleft() if self.faults else "").partition(":")
+        try:
+            if fault == "hang":
+                await self.release.wait()
+            if fault == "late":
+                await self._send(socket, {"audio": _audio(CHUNK), "contextId": "of nobody"})
+            for word in text.split() if fault != "empty" else ():
+                if fault == "early":
+                    socket.transport.abort()
+                    return
+                if fault in ("error", "close", "garbage"):
+                    await self._break(socket, context, fault, detail)
+                    return
+                await self._word(socket, context, word)
+                if fault == "abort":
+                    socket.transport.abort()
+                    return
+                if fault == "gap":
+                    await self.release.wait()
+            if fault == "final":
+                await self.release.wait()
+            spoken.contexts.discard(context)
+            await self._send(socket, {"audio": None, "isFinal": True, "contextId": context})
+        except ConnectionClosed:
+            pass
+        finally:
+            self.news.set()
+
+    async def _word(self, socket: ServerConnection, context: str, word: str) -> None:
+        """A word is two chunks: the first has its first letter, the second the others and the blank after it."""
+        for chars in (word[:1], word[1:] + " "):
+            lengths = [100 // len(chars)] * len(chars)
+            starts = [sum(lengths[:at]) for at in range(len(lengths))]
+            alignment = {"chars": list(chars), "charStartTimesMs": starts, "charDurationsMs": lengths}
+            audio = _audio(CHUNK // 2)
+            await self._send(socket, {"audio": audio, "alignment": alignment, "contextId": context})
+
+    async def _break(self, socket: ServerConnection, context: str, fault: str, detail: str) -> None:
+        if fault == "garbage":
+            await socket.send("<html>")
+        elif fault == "close":
+            await socket.close(1008, detail)
+        elif detail:
+            await self._send(socket, {"error": detail, "message": "it says", "code": 1, "contextId": context})
+        else:
+            await self._send(socket, {"error": "system_error", "message": "it says", "code": 1011})
+
+    async def _send(self, socket: ServerConnection, message: dict[str, Any]) -> None:
+        await socket.send(json.dumps(message))
+
+
+def _audio(size: int) -> str:
+    return base64.b64encode(bytes([0x55]) * size).decode()
