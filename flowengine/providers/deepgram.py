@@ -35,8 +35,8 @@ _TERMS_LENGTH = 1500  # their characters
 # Regional tags that nova-3 has; of any other only the language is said, which is a tag, too.
 # fmt: off
 _REGIONS = frozenset([
-    "en-US", "en-AU", "en-GB", "en-IN", "en-NZ", "de-CH", "es-419", "fr-CA", "nl-BE", "pt-BR", "pt-PT", "zh-CN", "zh-TW",
-    "zh-HK",
+    "en-US", "en-AU", "en-GB", "en-IN", "en-NZ", "de-CH", "es-419", "fr-CA", "nl-BE", "pt-BR", "pt-PT", "zh-CN",
+    "zh-HK", "zh-TW",
 ])
 # fmt: on
 _SILENCE = bytes([mulaw.SILENCE]) * BATCH

@@ -1,9 +1,9 @@
 """One stream of a call at Deepgram, over as many connections as it takes.
 
-Theory of operation. Audio is kept for 3 s (``Sound``). A sender hands it on in messages of 80 ms and a receiver tells
-what comes back. When a connection is lost, the next one hears again what is kept, as far as its words were not told
-for good; so a connection's seconds are not the stream's, and ``Sound`` knows how they differ. A connection that takes
-audio and does not answer while a turn is open is asked to end the turn, and given up if it does not.
+Theory of operation. Audio is kept for a while (``Sound``). A sender hands it on in messages of 80 ms and a receiver
+tells what comes back. When a connection is lost, the next one hears the last 3 s again, as far as their words were not
+told for good; so a connection's seconds are not the stream's, and ``Sound`` knows how they differ. A connection that
+takes audio and does not answer while a turn is open is asked to end the turn, and given up if it does not.
 """
 
 from __future__ import annotations
@@ -28,7 +28,10 @@ BATCH = RATE * 80 // 1000
 """Bytes of a message: what Deepgram recommends, and four frames of the line."""
 
 KEPT = 3 * RATE
-"""Bytes of audio that a new connection hears again, and that wait for one."""
+"""Bytes of audio that a new connection hears again."""
+
+ROOM = KEPT + RATE
+"""Bytes of audio that are held: while 3 s are said again, the caller speaks on."""
 
 TRIES = 5
 """Connections in a minute beside the first."""
@@ -67,7 +70,7 @@ class Line(Protocol):
 
 
 class Sound:
-    """The last 3 s of a stream, and what a connection's seconds mean. ``dropped`` counts bytes that never were sent."""
+    """The last 4 s of a stream, and what a connection's seconds mean. ``dropped`` counts bytes that never were sent."""
 
     def __init__(self) -> None:
         self.dropped = 0
@@ -96,13 +99,18 @@ class Sound:
         """Take the next audio."""
         self._audio += audio
         self._end += len(audio)
-        if len(self._audio) > KEPT:
-            del self._audio[:-KEPT]
+        if len(self._audio) > ROOM:
+            del self._audio[:-ROOM]
         first = self._end - len(self._audio)
         if self._next < first:
             self.dropped += first - self._next
             self._next = first
-            self._marks.append((self._sent, first))
+            self._mark()
+
+    def _mark(self) -> None:
+        if self._marks and self._marks[-1][0] == self._sent:
+            self._marks.pop()
+        self._marks.append((self._sent, self._next))
 
     def take(self, size: int) -> bytes:
         """Give the next audio, at most ``size`` bytes."""
@@ -115,15 +123,16 @@ class Sound:
     def filled(self, size: int) -> None:
         """The connection was sent silence that is none of the stream's."""
         self._sent += size
-        self._marks.append((self._sent, self._next))
+        self._mark()
 
     def rewind(self, told: float) -> float:
         """A new connection: it hears again what is kept, from ``told`` seconds on; give where that begins."""
-        first = self._end - len(self._audio)
+        first = max(0, self._end - KEPT)
+        self.dropped += max(0, first - self._next)
         self._next = max(first, min(self._next, round(told * RATE)))
         self._sent = 0
         self._marks.clear()
-        self._marks.append((0, self._next))
+        self._mark()
         return self._next / RATE
 
     def when(self, seconds: float) -> float:
@@ -293,7 +302,7 @@ class DeepgramTranscription:
                     async with asyncio.timeout(line.idle):
                         await self._news.wait()
                 except TimeoutError:
-                    self._sound.filled(await line.quiet(self._sound.fresh))
+                    await self._fill(line)
 
     async def _hand_on(self, line: Line) -> None:
         address, terms = self._wanted(self._expected)
@@ -311,9 +320,17 @@ class DeepgramTranscription:
             await line.end()
 
     async def _media(self, line: Line) -> None:
+        await line.media(self._sound.take(BATCH))
+        self._waits_for_answer()
+
+    async def _fill(self, line: Line) -> None:
+        if size := await line.quiet(self._sound.fresh):
+            self._sound.filled(size)
+            self._waits_for_answer()
+
+    def _waits_for_answer(self) -> None:
         if self._unheard is None:
             self._unheard = asyncio.get_running_loop().time()
-        await line.media(self._sound.take(BATCH))
 
     # --- what comes in
 

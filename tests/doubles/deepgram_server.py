@@ -1,8 +1,8 @@
 """A Deepgram that hears what a test puts into the audio: Listen v1 and v2, their messages, and their ways to fail.
 
-What it hears depends on nothing but the audio that a connection was sent: a run of one byte that ``words`` names is that
-word, everything else is silence. Or, with a ``timeline``, words lie at seconds of the connection's audio. Turns are
-judged every 80 ms of audio, so a test that sends faster than a caller speaks gets the same events sooner.
+What it hears depends on nothing but the audio that a connection was sent: a run of one byte that ``words`` names is
+that word, everything else is silence. Or, with a ``timeline``, words lie at seconds of the connection's audio. Turns
+are judged every 80 ms of audio, so a test that sends faster than a caller speaks gets the same events sooner.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from itertools import groupby
 from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -56,25 +57,31 @@ class Hearing:
     texts: list[dict[str, Any]] = field(default_factory=list)
     events: list[str] = field(default_factory=list)  # what it told
     closed: bool = False
+    _runs: list[tuple[int, int, int]] = field(default_factory=list)  # of one byte: where it begins and ends
 
     def told(self, kind: str) -> int:
         """How many texts of a type came."""
         return sum(text["type"] == kind for text in self.texts)
 
+    def hear(self, audio: bytes) -> None:
+        """Take a message of audio."""
+        self.messages.append(len(audio))
+        for code, run in groupby(audio):
+            begin, size = len(self.audio), len(list(run))
+            self.audio += bytes([code]) * size
+            if self._runs and self._runs[-1][0] == code:
+                begin = self._runs.pop()[1]
+            self._runs.append((code, begin, len(self.audio)))
+
     def spoken(self, until: int) -> list[Spoken]:
         """The words that have begun by a byte of the audio; of one that goes on the end is not known yet."""
         if self.timeline:
             return [word for word in self.timeline if word.begin * RATE < until]
-        found: list[Spoken] = []
-        at = 0
-        while at < until:
-            code, begin = self.audio[at], at
-            while at < until and self.audio[at] == code:
-                at += 1
-            if code in self.words:
-                end = at / RATE if at < until else float("inf")
-                found.append(Spoken(self.words[code], begin / RATE, end))
-        return found
+        return [
+            Spoken(self.words[code], begin / RATE, end / RATE if end < until else float("inf"))
+            for code, begin, end in self._runs
+            if code in self.words and begin < until
+        ]
 
 
 @dataclass
@@ -83,8 +90,9 @@ class DeepgramServer:
 
     Of the handshake: a status such as `401`, `mute` (no answer), `slow` (not before ``go`` is set). Of the connection,
     the number being messages of audio: `abort:N` (TCP), `close:N:CODE`, `garbage:N` (no JSON), `unknown:N` (a type that
-    nobody knows), `error:N` (a fatal error), `stall:N` (no more events, until the turn is ended by the client), `hang:N`
-    (nothing more at all), `deaf:N` (nothing is read any more, pings neither), `refuse` (every Configure fails).
+    nobody knows), `error:N` (a fatal error), `stall:N` (no more events, until the client ends the turn), `hang:N`
+    (nothing more at all), `deaf:N` (nothing is read any more, pings neither), `refuse` (every Configure fails), `noisy`
+    (nova-3 hears no silence).
     """
 
     words: dict[int, str] = field(default_factory=dict)
@@ -184,8 +192,7 @@ class _Connection:
                 self.hearing.texts.append(said)
                 await self.text(said)
             else:
-                self.hearing.audio += message
-                self.hearing.messages.append(len(message))
+                self.hearing.hear(message)
                 if not await self._fails():
                     await self._judge()
             self.news.set()
