@@ -8,7 +8,9 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
+from websockets.exceptions import InvalidStatus
 
+from tests.doubles.cartesia_server import CartesiaServer, tone
 from tests.doubles.deepgram_server import DeepgramServer
 
 WORDS = {1: "I", 2: "want"}
@@ -99,5 +101,58 @@ def test_deepgrams_sdk_is_refused() -> None:
                 async with deepgram(server).listen.v2.connect(model="flux-general-en"):
                     pass
             assert caught.value.status_code == 401
+
+    run(scenario())
+
+
+def cartesia(server: CartesiaServer) -> Any:
+    from cartesia import AsyncCartesia
+
+    return AsyncCartesia(api_key="k", base_url=server.url, websocket_base_url=server.url.replace("http", "ws"))
+
+
+def test_cartesias_sdk_understands_contexts() -> None:
+    async def scenario() -> None:
+        async with CartesiaServer() as server:
+            client = cartesia(server)
+            connection = await client.tts.websocket_connect(websocket_connection_options={"proxy": None}).enter()
+            context = connection.context(
+                model_id="sonic-3.5",
+                voice={"mode": "id", "id": "v"},
+                output_format={"container": "raw", "encoding": "pcm_mulaw", "sample_rate": 8000},
+                add_timestamps=True,
+                timeout=5,
+            )
+            await context.push("Hello there ")
+            await context.push("friend. ")
+            await context.no_more_inputs()
+            found = [event async for event in context.receive()]
+            expected, _ = tone("Hello there friend. ")
+            assert b"".join(event.audio for event in found if event.type == "chunk") == expected
+            assert {type(event).__name__ for event in found} == {"Chunk", "Timestamps", "Done"}
+            (stamps,) = [event.word_timestamps for event in found if event.type == "timestamps"]
+            assert stamps.words == ["Hello", "there", "friend."]
+            await connection.close()
+            await client.close()
+
+    run(scenario())
+
+
+def test_cartesias_sdk_understands_errors_and_refusals() -> None:
+    async def scenario() -> None:
+        async with CartesiaServer() as server:
+            client = cartesia(server)
+            connection = await client.tts.websocket_connect(websocket_connection_options={"proxy": None}).enter()
+            server.faults.extend(["error:400", "error-all:429"])
+            for _ in range(2):
+                await connection.send({"context_id": "a", "transcript": "x", "continue": False})
+            first, second = await connection.recv(), await connection.recv()
+            assert (first.type, first.context_id, first.status_code) == ("error", "a", 400)
+            assert (second.type, second.context_id, second.status_code) == ("error", None, 429)
+            await connection.close()
+            server.handshakes.append("401")
+            with pytest.raises(InvalidStatus):
+                await client.tts.websocket_connect(websocket_connection_options={"proxy": None}).enter()
+            await client.close()
 
     run(scenario())
