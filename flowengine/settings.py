@@ -86,7 +86,7 @@ class CarrierSettings:
 
 @dataclass(frozen=True, slots=True)
 class VoiceSettings:
-    """Who speaks. ``voice`` is the one that flows call `default`, ``library`` is `local`'s alone; ``key`` is a secret."""
+    """Who speaks. ``voice`` is what flows call `default`, ``library`` is `local`'s alone; ``key`` is a secret."""
 
     use: str = "local"
     library: str = "packaged"

@@ -167,7 +167,7 @@ class CartesiaSynthesizer:
         try:
             return await spoken.next(now + self._gap if heard else begun + self._first)
         except TimeoutError:
-            if socket.heard <= begun:
+            if socket.heard <= spoken.asked:
                 socket.dead = True  # nothing came for anybody: the next request shall not wait there, too
             raise self._error("timeout", "no audio in time") from None
 

@@ -67,10 +67,11 @@ _KNOWN = frozenset({"chunk", "timestamps", "done", "error"})
 
 
 class Spoken:
-    """What comes back for one request."""
+    """What comes back for one request, which was ``asked`` at that time of the loop."""
 
-    def __init__(self, id: str) -> None:  # noqa: A002 - it is one
+    def __init__(self, id: str, asked: float) -> None:  # noqa: A002 - it is one
         self.id = id
+        self.asked = asked
         self._frames: deque[Frame] = deque()
         self._size = 0
         self._news = asyncio.Event()
@@ -132,9 +133,9 @@ class Socket:
         """Send a request; raises ``ProviderError`` when it can not be sent ``within`` seconds."""
         if self.waiting >= _WAITING:
             raise ProviderError(NAME, "unavailable", retryable=True, detail=f"{_WAITING} requests are waiting")
-        spoken = Spoken(request["context_id"])
-        self._open[spoken.id] = spoken
         self.used = asyncio.get_running_loop().time()
+        spoken = Spoken(request["context_id"], self.used)
+        self._open[spoken.id] = spoken
         try:
             async with asyncio.timeout(within):
                 await self._connection.send(request)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _URL = "https://api.deepgram.com"
 _ENGLISH, _MULTI, _NOVA = "flux-general-en", "flux-general-multi", "nova-3"
 _TERMS = 100  # phrases that are favoured: the limit is 500 tokens
-_TERMS_LENGTH = 1500  # their characters
+_TERMS_LENGTH = 1500  # their bytes: three or four of them are a token, in scripts other than ours, too
 # Regional tags that nova-3 has; of any other only the language is said, which is a tag, too.
 # fmt: off
 _REGIONS = frozenset([
@@ -213,7 +213,7 @@ def _terms(expected: Expected) -> tuple[str, ...]:
     terms: list[str] = []
     room = _TERMS_LENGTH
     for phrase in expected.phrases[:_TERMS]:
-        room -= len(phrase)
+        room -= len(phrase.encode())
         if room < 0:
             break
         terms.append(phrase)

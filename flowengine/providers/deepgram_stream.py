@@ -20,18 +20,13 @@ from websockets.exceptions import ConnectionClosed
 
 from flowengine.call.ports import Expected, Heard
 from flowengine.errors import ProviderError
+from flowengine.providers.deepgram_sound import Sound
 from flowengine.providers.deepgram_wire import NAME, Hearing, decoded
 from flowengine.providers.sockets import closed, failure
 from flowengine.providers.utterances import RATE, Events, stopped
 
 BATCH = RATE * 80 // 1000
 """Bytes of a message: what Deepgram recommends, and four frames of the line."""
-
-KEPT = 3 * RATE
-"""Bytes of audio that a new connection hears again."""
-
-ROOM = KEPT + RATE
-"""Bytes of audio that are held: while 3 s are said again, the caller speaks on."""
 
 TRIES = 5
 """Connections in a minute beside the first."""
@@ -40,6 +35,7 @@ _MINUTE = 60.0
 _LONGEST_PAUSE = 2.0  # seconds between two tries
 _LOOK = 0.25  # seconds between two looks at whether an answer is overdue
 _TAKEN_WITHIN = 3.0  # seconds in which a message must be on its way
+_PONG = 1.0  # seconds for the answer to a ping of ours
 
 
 class Line(Protocol):
@@ -67,82 +63,6 @@ class Line(Protocol):
 
         Gives the bytes of silence that were sent for it.
         """
-
-
-class Sound:
-    """The last 4 s of a stream, and what a connection's seconds mean. ``dropped`` counts bytes that never were sent."""
-
-    def __init__(self) -> None:
-        self.dropped = 0
-        self._audio = bytearray()
-        self._end = 0  # of the stream, in bytes, as are the others
-        self._next = 0  # what is sent next
-        self._sent = 0  # bytes of this connection
-        self._marks: deque[tuple[int, int]] = deque([(0, 0)], maxlen=64)  # from here on: byte of connection, of stream
-
-    @property
-    def waiting(self) -> int:
-        """Bytes that are not sent yet."""
-        return self._end - self._next
-
-    @property
-    def reached(self) -> float:
-        """Seconds of the stream up to which the connection was sent it."""
-        return self._next / RATE
-
-    @property
-    def fresh(self) -> bool:
-        """Whether the connection has not been sent anything yet."""
-        return self._sent == 0
-
-    def add(self, audio: bytes) -> None:
-        """Take the next audio."""
-        self._audio += audio
-        self._end += len(audio)
-        if len(self._audio) > ROOM:
-            del self._audio[:-ROOM]
-        first = self._end - len(self._audio)
-        if self._next < first:
-            self.dropped += first - self._next
-            self._next = first
-            self._mark()
-
-    def _mark(self) -> None:
-        if self._marks and self._marks[-1][0] == self._sent:
-            self._marks.pop()
-        self._marks.append((self._sent, self._next))
-
-    def take(self, size: int) -> bytes:
-        """Give the next audio, at most ``size`` bytes."""
-        first = self._end - len(self._audio)
-        audio = bytes(self._audio[self._next - first : self._next - first + size])
-        self._next += len(audio)
-        self._sent += len(audio)
-        return audio
-
-    def filled(self, size: int) -> None:
-        """The connection was sent silence that is none of the stream's."""
-        self._sent += size
-        self._mark()
-
-    def rewind(self, told: float) -> float:
-        """A new connection: it hears again what is kept, from ``told`` seconds on; give where that begins."""
-        first = max(0, self._end - KEPT)
-        self.dropped += max(0, first - self._next)
-        self._next = max(first, min(self._next, round(told * RATE)))
-        self._sent = 0
-        self._marks.clear()
-        self._mark()
-        return self._next / RATE
-
-    def when(self, seconds: float) -> float:
-        """Give the stream's seconds of a connection's."""
-        place, after = round(seconds * RATE), self._end
-        for at, began in reversed(self._marks):
-            if at <= place:
-                return max(0, min(began + place - at, after)) / RATE
-            after = began
-        return max(0, after) / RATE
 
 
 class DeepgramTranscription:
@@ -180,6 +100,7 @@ class DeepgramTranscription:
         self._finishing = False
         self._ending = False
         self._greeted = False  # this connection has told something
+        self._doubted = False  # somebody speaks, and nothing was told since
         self._unheard: float | None = None  # since when audio was sent without an answer
         self._replayed = 0.0  # seconds of the stream that this connection must have heard to know of an open turn
         self._line: Line | None = None
@@ -221,7 +142,8 @@ class DeepgramTranscription:
         self._news.set()
 
     def began(self) -> None:
-        """As ``Transcription.began``: Deepgram has its own detector."""
+        """As ``Transcription.began``: Deepgram has its own detector, but one that hears nothing now may be gone."""
+        self._doubted = True
 
     def finish(self) -> None:
         """As ``Transcription.finish``; one that ends turns is left to it."""
@@ -263,6 +185,8 @@ class DeepgramTranscription:
         """Wait for the next try; raises the error when there is none."""
         self.reconnects += 1
         self._tell(self._hearing.lost())
+        if error.kind == "timeout" and self._line is not None:
+            self._line.socket.transport.abort()  # who does not answer would not answer a farewell
         await self._leave()
         now = asyncio.get_running_loop().time()
         if not error.retryable or (len(self._tries) == TRIES and now - self._tries[0] < _MINUTE):
@@ -342,6 +266,7 @@ class DeepgramTranscription:
                     data = await line.socket.recv(decode=False)
             except TimeoutError:
                 nudged = self._overdue(nudged)
+                await self._probe(line)
                 continue
             self._take(data)
             self._settle()
@@ -355,7 +280,7 @@ class DeepgramTranscription:
 
     def _take(self, data: bytes) -> None:
         message = decoded(data)
-        self._greeted, self._unheard, self._failures = True, None, 0
+        self._greeted, self._doubted, self._unheard, self._failures = True, False, None, 0
         self.unknown += message.type not in _KNOWN
         self._tell(self._hearing.take(message))
         if self._hearing.due:
@@ -367,8 +292,7 @@ class DeepgramTranscription:
         self._settle()
         # Flux greets at once; nova-3 says nothing before there is something to say.
         waits = self._hearing.open or (self._hearing.turns and not self._greeted)
-        now = asyncio.get_running_loop().time()
-        if not waits or self._unheard is None or now - self._unheard < self._stall:
+        if not waits or not self._silent:
             return nudged
         if nudged or not self._greeted:
             raise ProviderError(NAME, "timeout", retryable=True, detail="no answer to audio")
@@ -376,6 +300,23 @@ class DeepgramTranscription:
         self._ending, self._unheard = True, None
         self._news.set()
         return True
+
+    @property
+    def _silent(self) -> bool:
+        """Whether audio was sent for too long without an answer."""
+        now = asyncio.get_running_loop().time()
+        return self._unheard is not None and now - self._unheard >= self._stall
+
+    async def _probe(self, line: Line) -> None:
+        """Somebody speaks and nothing is told: it may be noise, or a connection that is half open, which we ask."""
+        if not self._doubted or not self._silent:
+            return
+        self._doubted = False
+        try:
+            async with asyncio.timeout(_PONG):
+                await (await line.socket.ping())
+        except TimeoutError:
+            raise ProviderError(NAME, "timeout", retryable=True, detail="no answer to a ping") from None
 
     def _tell(self, found: list[Heard]) -> None:
         for heard in found:

@@ -12,7 +12,8 @@ import pytest
 from flowengine.call.ports import Expected, Heard, Transcription
 from flowengine.errors import EnvironmentProblem, ProviderError
 from flowengine.providers.deepgram import DeepgramTranscriber, make
-from flowengine.providers.deepgram_stream import DeepgramTranscription, Sound
+from flowengine.providers.deepgram_sound import Sound
+from flowengine.providers.deepgram_stream import DeepgramTranscription
 from tests.doubles.deepgram_server import DeepgramServer, Hearing, Spoken
 
 T = TypeVar("T")
@@ -461,6 +462,36 @@ def test_a_connection_that_is_half_open_is_found_by_its_pings() -> None:
                 send(stream, said("help", 0.8))
                 assert (await until(aiter(stream), "end")).text == "I help"
                 assert stream.reconnects == 1
+
+    run(scenario())
+
+
+def test_a_caller_who_speaks_into_a_half_open_connection_is_not_kept_waiting_for_a_ping_that_is_due(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("flowengine.providers.deepgram_stream._PONG", 0.1)
+
+    async def scenario() -> None:
+        async with double("deaf:1") as server, (await started(server, stall=0.1)).listen("call", EN) as stream:
+            send(stream, said("I"))
+            stream.began()
+            await server.until(lambda: len(server.hearings) == 2)
+            send(stream, said("help", 0.8))
+            assert (await until(aiter(stream), "end")).text == "I help"
+
+    run(scenario())
+
+
+def test_a_voice_that_is_none_for_deepgram_is_no_loss() -> None:
+    async def scenario() -> None:
+        async with double() as server, (await started(server, stall=0.1)).listen("call", EN) as stream:
+            stream.began()
+            send(stream, said(0.8))
+            await heard_by(server, 6400 + 3200)  # silence of ours came, so there was time to ask
+            await heard_by(server, 6400 + 6400)
+            send(stream, said("help", 0.8))
+            assert (await until(aiter(stream), "end")).text == "help"
+            assert stream.reconnects == 0
 
     run(scenario())
 
