@@ -89,6 +89,7 @@ class DeepgramTranscription:
         self._opened = opened
         self._wanted = wanted
         self._expected = expected
+        self._address, self._terms = wanted(expected)
         self._sound = Sound()
         self._hearing = hearing(self._sound.when)
         self._stall = stall
@@ -139,6 +140,7 @@ class DeepgramTranscription:
         if expected.kind == "nothing":  # what is favoured does not matter, and is left as it is
             expected = Expected(expected.lang, "nothing", self._expected.phrases)
         self._expected = expected
+        self._address, self._terms = self._wanted(expected)
         self._news.set()
 
     def began(self) -> None:
@@ -229,11 +231,10 @@ class DeepgramTranscription:
                     await self._fill(line)
 
     async def _hand_on(self, line: Line) -> None:
-        address, terms = self._wanted(self._expected)
-        if address != line.address:
+        if self._address != line.address:
             return  # another connection hears it
-        if terms != line.terms:
-            await line.favour(terms)
+        if self._terms != line.terms:
+            await line.favour(self._terms)
         while self._sound.waiting >= BATCH or (self._finishing and self._sound.waiting):
             await self._media(line)
         if self._finishing:
@@ -260,7 +261,7 @@ class DeepgramTranscription:
 
     async def _receive(self, line: Line) -> None:
         nudged = False
-        while self._wanted(self._expected)[0] == line.address:
+        while self._address == line.address:
             try:
                 async with asyncio.timeout(_LOOK):
                     data = await line.socket.recv(decode=False)

@@ -9,13 +9,14 @@ from typing import Any, TypeVar
 
 import pytest
 
-from flowengine.call.ports import SpeechRequest, SpokenWord
+from flowengine.call.ports import SpeechRequest, SpokenWord, Synthesizer
 from flowengine.errors import EnvironmentProblem, ProviderError
 from flowengine.providers.cartesia import CartesiaSynthesizer, make
 from tests.doubles.cartesia_server import CartesiaServer, tone
 
 T = TypeVar("T")
 VOICE = "6ccbfb76-1fc6-48f7-b71d-91ac6298247b"
+PORT: type[Synthesizer] = CartesiaSynthesizer
 HELLO = SpeechRequest("Hello there friend.", "default", "en-US", 1.0)
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from flowengine.call.ports import Expected, Heard, Transcription
+from flowengine.call.ports import Expected, Heard, Transcriber, Transcription
 from flowengine.errors import EnvironmentProblem, ProviderError
 from flowengine.providers.deepgram import DeepgramTranscriber, make
 from flowengine.providers.deepgram_sound import Sound
@@ -80,6 +80,9 @@ async def kinds(heard: AsyncIterator[Heard], last: str) -> list[str]:
             if each.kind == last:
                 return found
     raise AssertionError("it ended")
+
+
+PORT: type[Transcriber] = DeepgramTranscriber
 
 
 async def started(server: DeepgramServer, **options: Any) -> DeepgramTranscriber:
