@@ -281,7 +281,9 @@ class DeepgramTranscription:
 
     def _take(self, data: bytes) -> None:
         message = decoded(data)
-        self._greeted, self._doubted, self._unheard, self._failures = True, False, None, 0
+        self._greeted, self._doubted, self._unheard = True, False, None
+        if message.body is not None:  # more than a greeting
+            self._failures = 0
         self.unknown += message.type not in _KNOWN
         self._tell(self._hearing.take(message))
         if self._hearing.due:

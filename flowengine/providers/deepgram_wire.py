@@ -130,6 +130,26 @@ When = Callable[[float], float]
 """Seconds of a connection's audio -> seconds of the stream's."""
 
 
+class _Known:
+    """The words that connections which are gone have told of what is still open, in their order."""
+
+    def __init__(self) -> None:
+        self.words: list[_Placed] = []
+
+    def add(self, words: list[_Placed]) -> None:
+        """A connection is gone which told these: where it heard anything again, it knows better than those before."""
+        placed = [word for word in words if word.began is not None and word.ended is not None]
+        if placed:
+            first, last = placed[0].began or 0.0, placed[-1].ended or 0.0
+            before = [word for word in self.words if (word.ended or 0.0) <= first]
+            after = [word for word in self.words if (word.began or 0.0) >= last]
+            self.words = [*before, *placed, *after]
+
+    def before(self, moment: float) -> list[_Placed]:
+        """Those that have ended by a moment of the stream."""
+        return [word for word in self.words if (word.ended or 0.0) <= moment]
+
+
 class Turns:
     """``Hearing`` of Flux. The end of a turn has exactly the words of the last likely end."""
 
@@ -142,7 +162,8 @@ class Turns:
         self.refused = 0
         self._when = when
         self._words: list[_Placed] = []
-        self._kept: list[_Placed] = []  # said in a connection that is gone, and not to be heard again
+        self._known = _Known()
+        self._kept: list[_Placed] = []  # of the known ones, those that will not be heard again
         self._going = False  # a turn was begun; also one of a connection that is gone
         self._likely = False
 
@@ -182,7 +203,7 @@ class Turns:
     def _over(self, told: float) -> None:
         self.open = self._going = self._likely = False
         self.told = told
-        self._words, self._kept = [], []
+        self._words, self._kept, self._known = [], [], _Known()
 
     def lost(self) -> list[Heard]:
         """As ``Hearing.lost``: of a likely end nobody knows any more."""
@@ -192,8 +213,9 @@ class Turns:
 
     def again(self, began: float) -> list[Heard]:
         """As ``Hearing.again``."""
-        known = [*self._kept, *self._words] if self._going else []
-        self._kept = [word for word in known if word.ended is not None and word.ended <= began]
+        if self._going:
+            self._known.add(self._words)
+        self._kept = self._known.before(began)
         self._words = []
         return []
 
@@ -201,9 +223,9 @@ class Turns:
         """As ``Hearing.nothing``: the turn was over while nobody heard it."""
         if self.open or not self._going:
             return []
-        kept = self._kept
+        known = self._known.words
         self._over(self.told)
-        return [_heard("end", " ".join(word.text for word in kept), kept)] if kept else []
+        return [_heard("end", " ".join(word.text for word in known), known)] if known else []
 
 
 class Words:
@@ -218,6 +240,7 @@ class Words:
         self.due = False
         self._when = when
         self._words: list[_Placed] = []  # of the last interim result
+        self._known = _Known()
 
     def take(self, message: Message) -> list[Heard]:
         """As ``Hearing.take``."""
@@ -239,7 +262,7 @@ class Words:
             self._words = words
             return [_heard("interim", found.transcript, words)] if found.transcript else []
         self.open = self.due = False
-        self._words = []
+        self._words, self._known = [], _Known()
         self.told = self._when(results.start + results.duration)
         if found.transcript:
             return [_heard("final", found.transcript, words, found.confidence)]
@@ -253,8 +276,10 @@ class Words:
 
     def again(self, began: float) -> list[Heard]:
         """As ``Hearing.again``: what will not be heard again is final."""
-        kept = [word for word in self._words if word.ended is not None and word.ended <= began]
+        self._known.add(self._words)
         self._words = []
+        kept = self._known.before(began)
+        self._known.words = self._known.words[len(kept) :]
         return [_heard("final", " ".join(word.text for word in kept), kept)] if kept else []
 
     def nothing(self) -> list[Heard]:

@@ -367,6 +367,26 @@ def test_the_words_of_a_turn_survive_though_they_are_not_heard_again() -> None:
     run(scenario())
 
 
+def test_the_words_of_a_turn_survive_two_losses_in_a_row() -> None:
+    async def scenario() -> None:
+        async with (
+            double("abort:13", "abort:1") as server,
+            (await started(server, pause=0.02)).listen("call", EN) as stream,
+        ):
+            heard = aiter(stream)
+            send(stream, said("I", "want", 0.24))
+            assert (await until(heard, "likely_end")).text == "I want"
+            send(stream, said(0.16))
+            await server.until(lambda: len(server.hearings) == 2 and server.hearings[1].closed)
+            send(stream, said(2.4))  # "I want" was sent again, but not told again
+            await server.until(lambda: len(server.hearings) == 3)
+            send(stream, said(0.08, "help", 0.8))
+            end = await until(heard, "end")
+            assert (end.text, end.began) == ("I want help", 0.0)
+
+    run(scenario())
+
+
 def test_a_likely_end_is_taken_back_when_its_connection_is_lost() -> None:
     async def scenario() -> None:
         async with double("abort:9") as server, (await started(server)).listen("call", EN) as stream:
