@@ -344,7 +344,7 @@ def test_idle_and_lost_sockets_are_replaced_before_they_are_needed() -> None:
 
 def test_a_socket_that_is_used_is_not_replaced() -> None:
     async def scenario() -> None:
-        async with CartesiaServer(speed=1.5) as server, Ready(server, shared=1, idle=0.1, look=0.02) as voice:
+        async with CartesiaServer(speed=3.0) as server, Ready(server, shared=1, idle=0.1, look=0.02) as voice:
             tries = server.tries
             assert (await spoken(voice))[0] == tone("Hello there friend.")[0]
             assert server.tries <= tries + 1

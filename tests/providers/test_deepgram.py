@@ -43,6 +43,11 @@ def run(what: Coroutine[Any, Any, T]) -> T:
     return found
 
 
+@pytest.fixture(autouse=True)
+def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flowengine.providers.deepgram_stream._LOOK", 0.05)
+
+
 def said(*parts: str | float) -> bytes:
     """Audio: a word is 240 ms of its byte and 80 ms of silence, a number seconds of silence."""
     silence = b"\xff"
@@ -496,11 +501,14 @@ def test_a_caller_who_speaks_into_a_half_open_connection_is_not_kept_waiting_for
 
     async def scenario() -> None:
         async with double("deaf:1") as server, (await started(server, stall=0.1)).listen("call", EN) as stream:
-            send(stream, said("I"))
+            send(stream, said(0.08))
+            await heard_by(server, 640)
             stream.began()
+            send(stream, said("I"))
             await server.until(lambda: len(server.hearings) == 2)
             send(stream, said("help", 0.8))
             assert (await until(aiter(stream), "end")).text == "I help"
+            assert (stream.ended, stream.reconnects) == (0, 1)
 
     run(scenario())
 
@@ -511,7 +519,6 @@ def test_a_voice_that_is_none_for_deepgram_is_no_loss() -> None:
             stream.began()
             send(stream, said(0.8))
             await heard_by(server, 6400 + 3200)  # silence of ours came, so there was time to ask
-            await heard_by(server, 6400 + 6400)
             send(stream, said("help", 0.8))
             assert (await until(aiter(stream), "end")).text == "help"
             assert stream.reconnects == 0
