@@ -86,10 +86,14 @@ class CarrierSettings:
 
 @dataclass(frozen=True, slots=True)
 class VoiceSettings:
-    """Which synthesizer speaks."""
+    """Who speaks. ``voice`` is what flows call `default`, ``library`` is `local`'s alone; ``key`` is a secret."""
 
     use: str = "local"
     library: str = "packaged"
+    url: str = ""
+    model: str = ""
+    voice: str = ""
+    key: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,21 +325,22 @@ _FLOWS = Fields(
         Field("routes", ListOf(_ROUTE), "Flows by called number."),
     )
 )
+_SERVICE = Pattern(r"^((https?|wss?)://[^\s/?#]+[^\s#]*)?$", "must be an address such as ws://127.0.0.1:2700")
 _SYNTHESIZER = Fields(
     (
-        Field("use", Text(), "The provider.", default="local"),
+        Field("use", Text(), "The provider: local, cartesia, elevenlabs, openai_speech.", default="local"),
         Field("library", Choice(("packaged", "system")), "Which espeak-ng `local` uses.", default="packaged"),
+        Field("url", _SERVICE, "The address of the provider, where it is not the usual one."),
+        Field("model", Text(), "The provider's name of a model."),
+        Field("voice", Text(), "The provider's id of the voice that flows call default."),
+        Field("key", Text(), "The provider's API key; best taken from the environment."),
     )
 )
 _DETECTOR = Fields((Field("use", Text(), "The provider, or none: then no voice stops a prompt.", default="silero"),))
 _TRANSCRIBER = Fields(
     (
-        Field("use", Text(), "The provider: sphinx, vosk, whisper, or none for keys alone.", default="none"),
-        Field(
-            "url",
-            Pattern(r"^((https?|wss?)://[^\s/?#]+[^\s#]*)?$", "must be an address such as ws://127.0.0.1:2700"),
-            "The address of a server, where the provider has one.",
-        ),
+        Field("use", Text(), "The provider: deepgram, sphinx, vosk, whisper, or none for keys alone.", default="none"),
+        Field("url", _SERVICE, "The address of a server, where the provider has one."),
         Field("model", Text(), "The server's name of a model."),
         Field("key", Text(), "The server's API key; best taken from the environment."),
     )

@@ -17,6 +17,7 @@ from flowengine.settings import (
     Settings,
     ToolSettings,
     TranscriberSettings,
+    VoiceSettings,
     child_environment,
     load,
     parse,
@@ -63,7 +64,7 @@ carriers:
   twilio: {account: "${TWILIO_ACCOUNT_SID}", token: "${TWILIO_AUTH_TOKEN}", stream_key: "${STREAM_KEY:-none}"}
   vobiz: {token: 500025, signatures: required}
 speech:
-  synthesizer: {use: local, library: system}
+  synthesizer: {use: local, library: system, url: "https://voices.example", model: fast, voice: anna, key: "${V:-678}"}
   transcriber: {use: whisper, url: "http://127.0.0.1:8000/v1", model: small, key: "${WHISPER_KEY:-12345}"}
 models:
   help: {use: anthropic, key: "${MODEL_KEY:-67890}"}
@@ -83,7 +84,6 @@ def test_everything_can_be_set() -> None:
     assert settings.carriers["vobiz"].token == "500025"
     assert settings.env == {"AGENT_NUMBER": "+1555", "API": "x"}
     assert (settings.store.url, settings.store.traces, settings.store.cache) == ("sqlite:///here/calls.db", "t", "c")
-    assert settings.voice.library == "system"
     assert settings.transcriber == TranscriberSettings("whisper", "http://127.0.0.1:8000/v1", "small", "12345")
     assert "12345" not in repr(settings.transcriber)
     assert settings.models == {
@@ -91,6 +91,8 @@ def test_everything_can_be_set() -> None:
         "near": ModelSettings("openai", "http://127.0.0.1:11434/v1", "small"),
     }
     assert "67890" not in repr(settings)
+    assert settings.voice == VoiceSettings("local", "system", "https://voices.example", "fast", "anna", "678")
+    assert "678" not in repr(settings.voice)
     settings.check()
 
 
@@ -152,6 +154,7 @@ OVERRIDES = [
     ({"FLOWENGINE_CARRIERS__TWILIO__TOKEN": "0123"}, lambda s: s.carriers["twilio"].token, "0123"),
     ({"FLOWENGINE_CARRIERS__VOBIZ__SIGNATURES": "off"}, lambda s: s.carriers["vobiz"].signatures, "off"),
     ({"FLOWENGINE_SPEECH__SYNTHESIZER__LIBRARY": "system"}, lambda s: s.voice.library, "system"),
+    ({"FLOWENGINE_SPEECH__SYNTHESIZER__KEY": "0123"}, lambda s: s.voice.key, "0123"),
     ({"FLOWENGINE_SPEECH__TRANSCRIBER__USE": "vosk"}, lambda s: s.transcriber.use, "vosk"),
     ({"FLOWENGINE_MODELS__HELP__USE": "anthropic"}, lambda s: s.models["help"].use, "anthropic"),
     ({"FLOWENGINE_SPEECH__TRANSCRIBER__KEY": "0123"}, lambda s: s.transcriber.key, "0123"),

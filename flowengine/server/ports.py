@@ -9,7 +9,7 @@ from flowengine import plugins
 from flowengine.call.ports import LanguageModel, Synthesizer, ToolRunner, Transcriber, VoiceDetector
 from flowengine.errors import EnvironmentProblem
 from flowengine.server.run import Ports
-from flowengine.settings import ModelSettings, Settings, ToolSettings, TranscriberSettings
+from flowengine.settings import ModelSettings, Settings, ToolSettings, TranscriberSettings, VoiceSettings
 from flowengine.store.prompts import PromptFiles
 from flowengine.store.recordings import RecordingFiles
 from flowengine.store.sqlite import SqliteStore
@@ -27,7 +27,7 @@ async def open_ports(settings: Settings) -> tuple[SqliteStore, Ports]:
     path = Path(settings.store.url.removeprefix("sqlite:///"))
     store = SqliteStore(path, TraceFiles(Path(settings.store.traces)))
     await store.start()
-    voice: Synthesizer = plugins.provider(settings.voice.use).make({"library": settings.voice.library})
+    voice = synthesizer(settings.voice)
     detector: VoiceDetector | None = None
     if settings.detector.use != "none":
         detector = plugins.provider(settings.detector.use).make({})
@@ -41,6 +41,13 @@ async def open_ports(settings: Settings) -> tuple[SqliteStore, Ports]:
         recordings=RecordingFiles(Path(settings.store.recordings)),
         models=minds,
     )
+
+
+def synthesizer(settings: VoiceSettings) -> Synthesizer:
+    """Make who speaks; raises ``EnvironmentProblem``."""
+    options = {name: getattr(settings, name) for name in ("library", "url", "model", "voice", "key")}
+    made: Synthesizer = plugins.provider(settings.use).make(options)
+    return made
 
 
 def transcriber(settings: TranscriberSettings) -> Transcriber | None:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from flowengine.call.ports import Synthesizer
 from flowengine.errors import EnvironmentProblem
-from flowengine.server.ports import models, open_ports, tool_runners, transcriber
+from flowengine.server.ports import models, open_ports, synthesizer, tool_runners, transcriber
 from flowengine.settings import (
     McpServer,
     ModelSettings,
@@ -50,6 +51,29 @@ def test_the_store_is_where_the_settings_say(tmp_path: Path) -> None:
 def test_an_unknown_provider_is_told(tmp_path: Path) -> None:
     with pytest.raises(EnvironmentProblem, match='there is no provider "nobody"'):
         asyncio.run(open_ports(settings(tmp_path, VoiceSettings("nobody"))))
+
+
+def test_a_vendor_speaks_where_the_settings_say_so(tmp_path: Path) -> None:
+    voice = VoiceSettings("cartesia", url="http://127.0.0.1:1", model="sonic-3", voice="anna", key="k")
+
+    async def work() -> Synthesizer:
+        store, ports = await open_ports(settings(tmp_path, voice))
+        await store.aclose()
+        await ports.synthesizer.aclose()
+        return ports.synthesizer
+
+    assert asyncio.run(work()).version == "sonic-3/anna/1"
+    with pytest.raises(EnvironmentProblem, match=r"speech\.synthesizer\.voice is empty"):
+        synthesizer(VoiceSettings("cartesia", key="k"))
+
+
+@pytest.mark.parametrize("model", ["flux-general-en", "nova-3"])
+def test_a_vendor_listens_where_the_settings_say_so(model: str) -> None:
+    ears = transcriber(TranscriberSettings("deepgram", model=model, key="k"))
+    assert ears is not None
+    assert (ears.name, ears.ends_turns) == ("deepgram", model != "nova-3")
+    with pytest.raises(EnvironmentProblem, match=r"speech\.transcriber\.key is empty"):
+        transcriber(TranscriberSettings("deepgram"))
 
 
 @pytest.mark.parametrize("use", ["sphinx", "vosk", "whisper"])
