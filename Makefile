@@ -1,6 +1,6 @@
 # `make demo` and `make test` need Python 3.11 or newer and nothing else; what is missing is named with the line that mends it.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench bench-ears schemas editors words fuzz simulate constraints clean
+.PHONY: help setup demo demo-chat test check format bench bench-ears schemas editors words fuzz simulate constraints clean
 BIN := .venv/bin
 
 help:  ## show the targets
@@ -11,6 +11,9 @@ setup:  ## make the environment in .venv, or mend it
 
 demo: setup  ## two calls, answered by flows/front-desk.yaml over real sockets
 	@$(BIN)/python -m flowengine demo
+
+demo-chat: setup  ## a conversation with a language model: real SDKs against doubles of the vendors, real audio
+	@$(BIN)/python tests/vendors/demo_chat.py
 
 test: check  ## the checks, then every test
 	$(BIN)/python -m pytest

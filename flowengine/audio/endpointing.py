@@ -86,6 +86,7 @@ class Endpointing:
         self.open = False
         self.late = 0  # how often words came after their utterance's end
         self._turns = turns
+        self._told = 0  # words of the transcriber's turn that belong to an utterance that was ended
         self._last_end = -1e9
         self._closed_at = -1e9
         self._clear()
@@ -134,6 +135,7 @@ class Endpointing:
 
     def interim(self, text: str, now: float, began: float | None, ended: float | None) -> list[Found]:
         """Words that may still change, since the last final ones."""
+        text = self._fresh(text)
         if not text and not self.open:
             return []
         found = self._words(now, began, ended)
@@ -158,6 +160,8 @@ class Endpointing:
         self, text: str, now: float, began: float | None, ended: float | None, confidence: float = 1.0
     ) -> list[Found]:
         """The transcriber says that the turn is over, and what it was in all."""
+        text = self._fresh(text)
+        self._told = 0
         if not self.open and not text:
             return []
         found = self._words(now, began, ended)
@@ -201,6 +205,10 @@ class Endpointing:
 
     # --- inside
 
+    def _fresh(self, text: str) -> str:
+        """Leave out what a turn that goes on has in front: words of an utterance that was ended before it."""
+        return " ".join(text.split()[self._told :]) if self._told else text
+
     def _silent(self, now: float) -> float:
         return 0.0 if self._quiet is None else now - self._quiet
 
@@ -230,5 +238,8 @@ class Endpointing:
         ended = now if self._quiet is None else self._quiet
         end = Ended(self.said, self.began, max(self.began, ended), why, self._confidence)
         self._last_end, self._closed_at = end.ended, now
+        if self._turns and not self._over:
+            # The transcriber's turn goes on, and will be told as a whole.
+            self._told += len(self._interim.split())
         self._clear()
         return end

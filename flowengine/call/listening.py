@@ -213,8 +213,9 @@ class Listening:
         prompt = self._prompt
         if prompt is None or not text or not self._speaking.may_be_cut(now, self._carrier_time):
             return
-        if self._endpointing.began >= self._prompt_began or self._barge_in.undecided:
-            words = counted(self._endpointing.said or text, prompt.policy, self._listen)
+        said = self._endpointing.said
+        if said and (self._endpointing.began >= self._prompt_began or self._barge_in.undecided):
+            words = counted(said, prompt.policy, self._listen)
             self._decide(self._barge_in.words(words, now), now)
 
     def _when(self, seconds: float | None) -> float | None:

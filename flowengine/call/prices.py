@@ -29,6 +29,8 @@ class Price:
 PRICES: Mapping[str, Price] = {
     "anthropic/claude-haiku-5-5": Price(input=0.10, cached=0.01, output=0.50),
     "anthropic/claude-sonnet-5-5": Price(input=2.0, cached=0.20, output=10.0),
+    # Of its default model, where the record does not say which it was.
+    "deepgram": Price(minute=0.0065),
     "deepgram/flux-general-en": Price(minute=0.0065),
     "deepgram/flux-general-multi": Price(minute=0.0078),
     "deepgram/nova-3": Price(minute=0.0048),

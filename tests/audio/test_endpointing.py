@@ -173,6 +173,23 @@ def test_its_end_does_not_end_words_that_are_not_all_there() -> None:
     assert told.ends() == [(4.0, "one two three four five six", "complete")]
 
 
+def test_what_a_turn_goes_on_with_does_not_begin_with_what_was_taken() -> None:
+    six = "one two three four five six"
+    told = story(turns=True).at(1.0).speech().at(3.0).interim(six).at(3.5)
+    assert told.ends() == [(pytest.approx(3.0 + STABLE, abs=0.03), six, "complete")]
+    told.interim(six).at(3.7).turn(six).at(9.0)
+    assert len(told.ends()) == 1
+    told.at(10.0).speech().at(10.5).interim("hello").at(11.0).quiet().turn("hello there").at(15.0)
+    assert told.ends()[1][1] == "hello there"
+
+
+def test_and_what_is_new_in_it_is_an_utterance_of_its_own() -> None:
+    six = "one two three four five six"
+    told = story(turns=True).at(1.0).speech().at(3.0).interim(six).at(5.0).speech()
+    told.at(6.0).interim(f"{six} and more").at(6.5).quiet().turn(f"{six} and more please").at(9.0)
+    assert [text for _, text, _ in told.ends()] == [six, "and more please"]
+
+
 def test_and_the_rest_that_never_comes_is_not_waited_for_for_ever() -> None:
     told = story(turns=True).at(1.0).speech().at(2.0).quiet().at(2.1).turn("one two").at(9.0)
     assert told.ends() == [(pytest.approx(1.8 + 0.7 * 2.4, abs=FRAME), "one two", "silence")]

@@ -1,8 +1,9 @@
 """A Deepgram that hears what a test puts into the audio: Listen v1 and v2, their messages, and their ways to fail.
 
 What it hears depends on nothing but the audio that a connection was sent: a run of one byte that ``words`` names is
-that word, everything else is silence. Or, with a ``timeline``, words lie at seconds of the connection's audio. Turns
-are judged every 80 ms of audio, so a test that sends faster than a caller speaks gets the same events sooner.
+that word, everything else is silence. Or, with a ``timeline``, words lie at seconds of the connection's audio; or, with
+``clips``, where a clip begins that is known by its first bytes, with words at seconds of it. Turns are judged every
+80 ms of audio, so a test that sends faster than a caller speaks gets the same events sooner.
 """
 
 from __future__ import annotations
@@ -52,12 +53,15 @@ class Hearing:
     authorization: str
     words: dict[int, str]
     timeline: Sequence[Spoken] = ()
+    clips: dict[bytes, list[Spoken]] = field(default_factory=dict)
     audio: bytearray = field(default_factory=bytearray)
     messages: list[int] = field(default_factory=list)  # the sizes of those with audio
     texts: list[dict[str, Any]] = field(default_factory=list)
     events: list[str] = field(default_factory=list)  # what it told
     closed: bool = False
     _runs: list[tuple[int, int, int]] = field(default_factory=list)  # of one byte: where it begins and ends
+    _known: list[Spoken] = field(default_factory=list)  # of clips that were found
+    _searched: int = 0
 
     def told(self, kind: str) -> int:
         """How many texts of a type came."""
@@ -75,6 +79,9 @@ class Hearing:
 
     def spoken(self, until: int) -> list[Spoken]:
         """The words that have begun by a byte of the audio; of one that goes on the end is not known yet."""
+        if self.clips:
+            self._search()
+            return [word for word in self._known if word.begin * RATE < until]
         if self.timeline:
             return [word for word in self.timeline if word.begin * RATE < until]
         return [
@@ -82,6 +89,17 @@ class Hearing:
             for code, begin, end in self._runs
             if code in self.words and begin < until
         ]
+
+    def _search(self) -> None:
+        """Look for clips in what is new."""
+        for head, words in self.clips.items():
+            place = self.audio.find(head, max(0, self._searched - len(head) + 1))
+            while place >= 0:
+                begin = place / RATE
+                self._known += [Spoken(word.text, begin + word.begin, begin + word.end) for word in words]
+                place = self.audio.find(head, place + 1)
+        self._known.sort(key=lambda word: word.begin)
+        self._searched = len(self.audio)
 
 
 @dataclass
@@ -97,6 +115,7 @@ class DeepgramServer:
 
     words: dict[int, str] = field(default_factory=dict)
     timeline: Sequence[Spoken] = ()
+    clips: dict[bytes, list[Spoken]] = field(default_factory=dict)
     faults: deque[str] = field(default_factory=deque)
     hearings: list[Hearing] = field(default_factory=list)
     tries: int = 0
@@ -151,7 +170,12 @@ class DeepgramServer:
             return Response(status.value, status.phrase, Headers({"content-length": "0", "connection": "close"}))
         parts = urlsplit(request.path)
         hearing = Hearing(
-            parts.path, parse_qs(parts.query), request.headers.get("authorization", ""), self.words, self.timeline
+            parts.path,
+            parse_qs(parts.query),
+            request.headers.get("authorization", ""),
+            self.words,
+            self.timeline,
+            self.clips,
         )
         socket.double = _Flux if parts.path == "/v2/listen" else _Nova  # type: ignore[attr-defined]  # for the handler
         socket.given = (hearing, fault)  # type: ignore[attr-defined]  # of the same connection

@@ -188,6 +188,8 @@ class VendorServer:
         if wrong:
             self.invalid.append(wrong)
             return await self._refuse(writer, 400, wrong)
+        if asked.body.get("max_tokens") == 0:
+            return await self._plain(writer, 200, self.whole(asked, []))  # a warm-up wants no answer of the script
         answer = self.script.popleft() if self.script else ["Yes."]
         if isinstance(answer, Refuse):
             return await self._refuse(writer, answer.status, "so says the script", answer.headers)

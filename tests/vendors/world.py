@@ -30,6 +30,7 @@ from flowengine.testing.network import SocketNetwork
 from flowengine.testing.phone import Phone
 from flowengine.testing.report import CallReport
 from flowengine.testing.script import Script
+from flowengine.testing.virtual_time import let_pass
 from tests.doubles.anthropic_server import AnthropicServer
 from tests.doubles.cartesia_server import CartesiaServer
 from tests.doubles.deepgram_server import DeepgramServer, Spoken
@@ -102,6 +103,8 @@ class Vendors:
             await stack.enter_async_context(self.shop.open())
             settings = replace(self._settings(), **changes)
             raw, settings = bind(settings)
+            self.url = f"http://127.0.0.1:{settings.server.port}"
+            settings = replace(settings, server=replace(settings.server, public_url=self.url))
             self.store, ports = await open_ports(settings)
             stack.push_async_callback(self.store.aclose)
             self.application = Application(settings, ports)
@@ -109,7 +112,6 @@ class Vendors:
             problems = [d for loaded, _ in self.application.findings for d in loaded.diagnostics]
             if problems:
                 raise AssertionError(problems)
-            self.url = f"http://127.0.0.1:{settings.server.port}"
             self.network = SocketNetwork(timeout=60)
             stack.push_async_callback(self.network.aclose)
             ready = asyncio.Event()
@@ -155,6 +157,20 @@ class Vendors:
             seed=seed,
         )
         return await phone.run(script)
+
+    async def settled(self) -> None:
+        """Wait until the server has written what it writes of calls."""
+        assert self.application is not None
+        async with asyncio.timeout(20):
+            while self.application.engine.busy:
+                await let_pass(0.05)
+
+    async def record(self, carrier_call_id: str) -> dict[str, Any]:
+        """Give the record of a call that is over."""
+        assert self.store is not None
+        call = await self.store.find_call("twilio", carrier_call_id)
+        assert call is not None
+        return dict(await self.store.record(call.id) or {})
 
     async def trace(self, carrier_call_id: str) -> list[dict[str, Any]]:
         """Give the trace of a call."""
