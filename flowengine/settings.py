@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from flowengine.errors import EnvironmentProblem
 from flowengine.flow import source
@@ -94,6 +94,7 @@ class VoiceSettings:
     model: str = ""
     voice: str = ""
     key: str = field(default="", repr=False)
+    fallback: VoiceSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,7 @@ class TranscriberSettings:
     url: str = ""
     model: str = ""
     key: str = field(default="", repr=False)
+    fallback: TranscriberSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,7 @@ class ModelSettings:
     url: str = ""
     model: str = ""
     key: str = field(default="", repr=False)
+    fallback: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,24 +329,26 @@ _FLOWS = Fields(
     )
 )
 _SERVICE = Pattern(r"^((https?|wss?)://[^\s/?#]+[^\s#]*)?$", "must be an address such as ws://127.0.0.1:2700")
+_SYNTHESIZER_FIELDS = (
+    Field("use", Text(), "The provider: local, cartesia, elevenlabs, openai_speech.", default="local"),
+    Field("library", Choice(("packaged", "system")), "Which espeak-ng `local` uses.", default="packaged"),
+    Field("url", _SERVICE, "The address of the provider, where it is not the usual one."),
+    Field("model", Text(), "The provider's name of a model."),
+    Field("voice", Text(), "The provider's id of the voice that flows call default."),
+    Field("key", Text(), "The provider's API key; best taken from the environment."),
+)
 _SYNTHESIZER = Fields(
-    (
-        Field("use", Text(), "The provider: local, cartesia, elevenlabs, openai_speech.", default="local"),
-        Field("library", Choice(("packaged", "system")), "Which espeak-ng `local` uses.", default="packaged"),
-        Field("url", _SERVICE, "The address of the provider, where it is not the usual one."),
-        Field("model", Text(), "The provider's name of a model."),
-        Field("voice", Text(), "The provider's id of the voice that flows call default."),
-        Field("key", Text(), "The provider's API key; best taken from the environment."),
-    )
+    (*_SYNTHESIZER_FIELDS, Field("fallback", Fields(_SYNTHESIZER_FIELDS), "Who speaks when that one fails."))
 )
 _DETECTOR = Fields((Field("use", Text(), "The provider, or none: then no voice stops a prompt.", default="silero"),))
+_TRANSCRIBER_FIELDS = (
+    Field("use", Text(), "The provider: deepgram, sphinx, vosk, whisper, or none for keys alone.", default="none"),
+    Field("url", _SERVICE, "The address of a server, where the provider has one."),
+    Field("model", Text(), "The server's name of a model."),
+    Field("key", Text(), "The server's API key; best taken from the environment."),
+)
 _TRANSCRIBER = Fields(
-    (
-        Field("use", Text(), "The provider: deepgram, sphinx, vosk, whisper, or none for keys alone.", default="none"),
-        Field("url", _SERVICE, "The address of a server, where the provider has one."),
-        Field("model", Text(), "The server's name of a model."),
-        Field("key", Text(), "The server's API key; best taken from the environment."),
-    )
+    (*_TRANSCRIBER_FIELDS, Field("fallback", Fields(_TRANSCRIBER_FIELDS), "Who understands when that one is lost."))
 )
 _MODEL = Fields(
     (
@@ -357,6 +362,7 @@ _MODEL = Fields(
         ),
         Field("model", Text(), "The provider's name of the model; empty: its fastest."),
         Field("key", Text(), "The API key; best taken from the environment."),
+        Field("fallback", Text(), "The name of the model that answers when this one fails before its first word."),
     )
 )
 _MODULE = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$"
@@ -529,15 +535,24 @@ def parse(file: str, data: bytes, environ: Mapping[str, str]) -> tuple[Settings 
         server=ServerSettings(**read.get("server", {})),
         flows=_flows(read.get("flows", {})),
         carriers={name: CarrierSettings(**fields) for name, fields in read.get("carriers", {}).items()},
-        voice=VoiceSettings(**read.get("speech", {}).get("synthesizer", {})),
+        voice=_with_fallback(VoiceSettings, read.get("speech", {}).get("synthesizer", {})),
         detector=DetectorSettings(**read.get("speech", {}).get("detector", {})),
-        transcriber=TranscriberSettings(**read.get("speech", {}).get("transcriber", {})),
+        transcriber=_with_fallback(TranscriberSettings, read.get("speech", {}).get("transcriber", {})),
         models={name: ModelSettings(**fields) for name, fields in read.get("models", {}).items()},
         tools=ToolSettings(**read.get("tools", {})),
         env={name: environ[name] for name in names if name in environ},
         store=StoreSettings(**{"cache": _cache_folder(environ), **read.get("store", {})}),
     )
     return settings, report.sorted()
+
+
+_One = TypeVar("_One", VoiceSettings, TranscriberSettings)
+
+
+def _with_fallback(kind: type[_One], fields: Mapping[str, Any]) -> _One:
+    """Read a provider's settings, and those of the one that stands behind it."""
+    behind = fields.get("fallback")
+    return kind(**{**fields, "fallback": kind(**behind) if behind else None})
 
 
 def _cache_folder(environ: Mapping[str, str]) -> str:

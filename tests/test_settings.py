@@ -65,10 +65,11 @@ carriers:
   vobiz: {token: 500025, signatures: required}
 speech:
   synthesizer: {use: local, library: system, url: "https://voices.example", model: fast, voice: anna, key: "${V:-678}"}
-  transcriber: {use: whisper, url: "http://127.0.0.1:8000/v1", model: small, key: "${WHISPER_KEY:-12345}"}
+  transcriber:
+    {use: whisper, url: "http://127.0.0.1:8000/v1", model: small, key: "${WHISPER_KEY:-12345}", fallback: {use: vosk}}
 models:
   help: {use: anthropic, key: "${MODEL_KEY:-67890}"}
-  near: {use: openai, url: "http://127.0.0.1:11434/v1", model: small}
+  near: {use: openai, url: "http://127.0.0.1:11434/v1", model: small, fallback: help}
 env: [AGENT_NUMBER, API, UNSET]
 store: {url: "sqlite:///here/calls.db", traces: t, cache: c}
 """
@@ -84,11 +85,13 @@ def test_everything_can_be_set() -> None:
     assert settings.carriers["vobiz"].token == "500025"
     assert settings.env == {"AGENT_NUMBER": "+1555", "API": "x"}
     assert (settings.store.url, settings.store.traces, settings.store.cache) == ("sqlite:///here/calls.db", "t", "c")
-    assert settings.transcriber == TranscriberSettings("whisper", "http://127.0.0.1:8000/v1", "small", "12345")
+    assert settings.transcriber == TranscriberSettings(
+        "whisper", "http://127.0.0.1:8000/v1", "small", "12345", TranscriberSettings("vosk")
+    )
     assert "12345" not in repr(settings.transcriber)
     assert settings.models == {
         "help": ModelSettings("anthropic", key="67890"),
-        "near": ModelSettings("openai", "http://127.0.0.1:11434/v1", "small"),
+        "near": ModelSettings("openai", "http://127.0.0.1:11434/v1", "small", fallback="help"),
     }
     assert "67890" not in repr(settings)
     assert settings.voice == VoiceSettings("local", "system", "https://voices.example", "fast", "anna", "678")

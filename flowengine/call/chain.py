@@ -146,10 +146,10 @@ class _ChainedAnswer:
 class VoiceChain(_Chain[Synthesizer]):
     """The port ``Synthesizer`` over several."""
 
-    @property
-    def version(self) -> str:
-        """The version of the first: what the others say in its place is not kept."""
-        return self._links[0][0].version
+    def __init__(self, links: Sequence[Synthesizer]) -> None:
+        super().__init__(links)
+        # What the others say in the place of the first is not kept, so its name and version are those of what is.
+        self.version = f"{links[0].name} {links[0].version}"
 
     async def speak(self, request: SpeechRequest) -> AsyncGenerator[bytes | SpokenWord | Substitute, None]:
         """Speak with the first that can; when it fails in the middle the next says the rest."""
@@ -197,10 +197,9 @@ def unspoken(text: str, words: Sequence[SpokenWord], seconds: float) -> str:
 class TranscriberChain(_Chain[Transcriber]):
     """The port ``Transcriber`` over several. It ends turns if the first does: silence ends them, too."""
 
-    @property
-    def ends_turns(self) -> bool:
-        """Whether the first tells ends of turns."""
-        return self._links[0][0].ends_turns
+    def __init__(self, links: Sequence[Transcriber]) -> None:
+        super().__init__(links)
+        self.ends_turns = links[0].ends_turns
 
     @asynccontextmanager
     async def listen(self, call: str, expected: Expected) -> AsyncIterator[Transcription]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from flowengine import plugins
+from flowengine.call.chain import ModelChain, TranscriberChain, VoiceChain
 from flowengine.call.ports import LanguageModel, Synthesizer, ToolRunner, Transcriber, VoiceDetector
 from flowengine.errors import EnvironmentProblem
 from flowengine.server.run import Ports
@@ -47,7 +48,7 @@ def synthesizer(settings: VoiceSettings) -> Synthesizer:
     """Make who speaks; raises ``EnvironmentProblem``."""
     options = {name: getattr(settings, name) for name in ("library", "url", "model", "voice", "key")}
     made: Synthesizer = plugins.provider(settings.use).make(options)
-    return made
+    return VoiceChain([made, synthesizer(settings.fallback)]) if settings.fallback else made
 
 
 def transcriber(settings: TranscriberSettings) -> Transcriber | None:
@@ -56,7 +57,8 @@ def transcriber(settings: TranscriberSettings) -> Transcriber | None:
         return None
     options = {"url": settings.url, "model": settings.model, "key": settings.key}
     made: Transcriber = plugins.provider(settings.use).make(options)
-    return made
+    behind = transcriber(settings.fallback) if settings.fallback else None
+    return TranscriberChain([made, behind]) if behind else made
 
 
 def models(settings: Mapping[str, ModelSettings]) -> dict[str, LanguageModel]:
@@ -64,18 +66,40 @@ def models(settings: Mapping[str, ModelSettings]) -> dict[str, LanguageModel]:
 
     `default` is always among them where there is one at all: the first, if none is called so.
     """
-    made: dict[str, LanguageModel] = {}
-    for name, one in settings.items():
-        try:
-            model = plugins.provider(one.use).make({"url": one.url, "model": one.model, "key": one.key})
-        except EnvironmentProblem as problem:
-            raise EnvironmentProblem(f"models.{name}: {problem}") from None
-        if not hasattr(model, "answer"):
-            raise EnvironmentProblem(f"models.{name}: the provider {one.use} is no language model")
-        made[name] = model
-    if made:
-        made.setdefault("default", next(iter(made.values())))
+    made = {name: _model(name, one) for name, one in settings.items()}
+    chained: dict[str, LanguageModel] = {}
+    for name in made:
+        links = _links(name, settings)
+        chained[name] = ModelChain([made[link] for link in links]) if len(links) > 1 else made[name]
+    if chained:
+        chained.setdefault("default", next(iter(chained.values())))
+    return chained
+
+
+def _model(name: str, settings: ModelSettings) -> LanguageModel:
+    try:
+        model = plugins.provider(settings.use).make({"url": settings.url, "model": settings.model, "key": settings.key})
+    except EnvironmentProblem as problem:
+        raise EnvironmentProblem(f"models.{name}: {problem}") from None
+    if not hasattr(model, "answer"):
+        raise EnvironmentProblem(f"models.{name}: the provider {settings.use} is no language model")
+    made: LanguageModel = model
     return made
+
+
+def _links(name: str, settings: Mapping[str, ModelSettings]) -> list[str]:
+    """Give a model and those that stand behind it, in order."""
+    found = [name]
+    while behind := settings[found[-1]].fallback:
+        if behind not in settings:
+            known = ", ".join(settings)
+            raise EnvironmentProblem(f'models.{found[-1]}.fallback is "{behind}", which is not among them: {known}')
+        if behind in found:
+            raise EnvironmentProblem(
+                f"models.{found[-1]}.fallback goes round in a circle: {' -> '.join([*found, behind])}"
+            )
+        found.append(behind)
+    return found
 
 
 def tool_runners(settings: ToolSettings) -> dict[str, ToolRunner]:

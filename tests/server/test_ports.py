@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from flowengine.call.chain import ModelChain, TranscriberChain, VoiceChain
 from flowengine.call.ports import Synthesizer
 from flowengine.errors import EnvironmentProblem
 from flowengine.server.ports import models, open_ports, synthesizer, tool_runners, transcriber
@@ -162,3 +164,27 @@ class _Without:
 def test_a_host_that_is_none_is_told() -> None:
     with pytest.raises(EnvironmentProblem, match=r"tools\.hosts: 10\.0\.0\.300/8"):
         tool_runners(ToolSettings(hosts=("10.0.0.300/8",)))
+
+
+def test_who_stands_behind_a_provider_takes_over(tmp_path: Path) -> None:
+    voice = VoiceSettings("cartesia", key="k", voice="v", fallback=VoiceSettings("local"))
+    assert isinstance(synthesizer(voice), VoiceChain)
+    assert isinstance(
+        transcriber(TranscriberSettings("deepgram", key="k", fallback=TranscriberSettings("vosk"))), TranscriberChain
+    )
+    made = models({"a": ModelSettings("anthropic", key="k", fallback="b"), "b": ModelSettings("anthropic", key="k")})
+    assert made["a"].name == "anthropic+anthropic"
+    assert isinstance(made["default"], ModelChain)
+    assert not isinstance(made["b"], ModelChain)
+
+
+@pytest.mark.parametrize(
+    ("fallbacks", "why"),
+    [
+        ({"a": "c", "b": ""}, 'models.a.fallback is "c", which is not among them: a, b'),
+        ({"a": "b", "b": "a"}, "models.b.fallback goes round in a circle: a -> b -> a"),
+    ],
+)
+def test_a_fallback_that_leads_nowhere_is_told(fallbacks: dict[str, str], why: str) -> None:
+    with pytest.raises(EnvironmentProblem, match=re.escape(why)):
+        models({name: ModelSettings("anthropic", key="k", fallback=behind) for name, behind in fallbacks.items()})
