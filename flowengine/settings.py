@@ -23,6 +23,7 @@ from flowengine.flow.diagnostics import Diagnostic, Report, Span
 from flowengine.flow.kinds import (
     NAME,
     Choice,
+    Decimal,
     Duration,
     Field,
     Fields,
@@ -166,6 +167,7 @@ class Settings:
     detector: DetectorSettings = DetectorSettings()
     transcriber: TranscriberSettings = TranscriberSettings()
     models: Mapping[str, ModelSettings] = field(default_factory=dict)
+    prices: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     tools: ToolSettings = field(default_factory=ToolSettings)
     env: Mapping[str, str] = field(default_factory=dict)
     store: StoreSettings = StoreSettings()
@@ -365,6 +367,15 @@ _MODEL = Fields(
         Field("fallback", Text(), "The name of the model that answers when this one fails before its first word."),
     )
 )
+_PRICE = Fields(
+    (
+        Field("input", Decimal(0, 1e6), "For a million tokens that a model reads."),
+        Field("cached", Decimal(0, 1e6), "For a million tokens that it reads from its cache."),
+        Field("output", Decimal(0, 1e6), "For a million tokens that it writes."),
+        Field("characters", Decimal(0, 1e6), "For a million characters that are spoken."),
+        Field("minute", Decimal(0, 1e6), "For a minute of audio that is understood."),
+    )
+)
 _MODULE = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$"
 _HOST = r"^(\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?|[A-Za-z0-9_.-]+(:[0-9]{1,5}|/[0-9]{1,3})?|[0-9A-Fa-f:.]+(/[0-9]{1,3})?)$"
 _TOOLS = Fields(
@@ -419,6 +430,13 @@ FIELDS = (
         "models",
         _MapOf(_MODEL, "must be the name of a model, as flows call it", "must be a map from names to language models"),
         "Language models by the name that flows call them; the first one is the default where none is called default.",
+    ),
+    Field(
+        "prices",
+        _MapOf(
+            _PRICE, "must be a provider, or a provider/model", "must be a map from providers to their prices", r"^\S+$"
+        ),
+        "List prices in dollars, by provider or provider/model, where they are not those that the engine knows.",
     ),
     Field("tools", _TOOLS, "What the tools of flows may reach."),
     Field("env", ListOf(Text()), "Names of the environment that flows may read as env.NAME."),
@@ -539,6 +557,7 @@ def parse(file: str, data: bytes, environ: Mapping[str, str]) -> tuple[Settings 
         detector=DetectorSettings(**read.get("speech", {}).get("detector", {})),
         transcriber=_with_fallback(TranscriberSettings, read.get("speech", {}).get("transcriber", {})),
         models={name: ModelSettings(**fields) for name, fields in read.get("models", {}).items()},
+        prices=read.get("prices", {}),
         tools=ToolSettings(**read.get("tools", {})),
         env={name: environ[name] for name in names if name in environ},
         store=StoreSettings(**{"cache": _cache_folder(environ), **read.get("store", {})}),

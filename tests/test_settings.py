@@ -70,6 +70,7 @@ speech:
 models:
   help: {use: anthropic, key: "${MODEL_KEY:-67890}"}
   near: {use: openai, url: "http://127.0.0.1:11434/v1", model: small, fallback: help}
+prices: {cartesia: {characters: 30}, anthropic/claude-haiku-5-5: {input: 0.2, output: 1}}
 env: [AGENT_NUMBER, API, UNSET]
 store: {url: "sqlite:///here/calls.db", traces: t, cache: c}
 """
@@ -94,6 +95,7 @@ def test_everything_can_be_set() -> None:
         "near": ModelSettings("openai", "http://127.0.0.1:11434/v1", "small", fallback="help"),
     }
     assert "67890" not in repr(settings)
+    assert settings.prices["cartesia"] == {"characters": 30.0}
     assert settings.voice == VoiceSettings("local", "system", "https://voices.example", "fast", "anna", "678")
     assert "678" not in repr(settings.voice)
     settings.check()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from flowengine.audio.playout import Playout
@@ -12,7 +12,7 @@ from flowengine.call.clock import CallClock
 from flowengine.call.engine import Engine
 from flowengine.call.listening import Listening
 from flowengine.call.ports import Usage
-from flowengine.call.prices import summed
+from flowengine.call.prices import Price, summed
 from flowengine.call.recording import Recorder
 from flowengine.call.replying import Replying, Turn
 from flowengine.call.running import Running
@@ -61,6 +61,11 @@ class Apparatus:
     def counts(self) -> Counter[str]:
         """What was odd in what was heard, by kind."""
         return self.listening.counts if self.listening else Counter()
+
+    @property
+    def prices(self) -> Mapping[str, Price]:
+        """What things cost."""
+        return self._engine.prices
 
     def used(self) -> list[Usage]:
         """Give what this stream has used of its vendors: words heard, words spoken, and what models read and wrote."""

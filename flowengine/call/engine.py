@@ -22,6 +22,7 @@ from flowengine.call.ports import (
     Transcriber,
     VoiceDetector,
 )
+from flowengine.call.prices import PRICES, Price
 from flowengine.call.voice import Voice
 from flowengine.call.wheel import Wheel
 from flowengine.errors import ProviderError, RemoteError
@@ -53,6 +54,7 @@ class Engine:
         transcriber: Transcriber | None = None,
         recordings: RecordingStore | None = None,
         models: Mapping[str, LanguageModel] | None = None,
+        prices: Mapping[str, Price] | None = None,
     ) -> None:
         self.store = store
         self._detector = detector
@@ -66,6 +68,7 @@ class Engine:
         self.transcriber = transcriber
         self.recordings = recordings
         self.models = dict(models or {})
+        self.prices = {**PRICES, **(prices or {})}
         self.sessions: dict[str, CallSession] = {}
         self.counts: Counter[str] = Counter()
         self.tools = dict(tools or {})  # who runs tools, by their kind

@@ -147,6 +147,6 @@ def record_of(
         gaps=session.playout.gaps if session else 0,
         turns=[turn.stages() for turn in session.parts.turns if turn.stages()] if session else [],
         usage=[_used(one) for one in used],
-        cost=cost(used),
+        cost=cost(used, session.parts.prices) if session else 0.0,
         counts=dict(session.counts) if session else {},
     ).plain()

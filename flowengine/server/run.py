@@ -34,6 +34,7 @@ from flowengine.call.ports import (
     Transcriber,
     VoiceDetector,
 )
+from flowengine.call.prices import Price
 from flowengine.call.tokens import LIFETIME, Signer
 from flowengine.errors import EnvironmentProblem
 from flowengine.flow.diagnostics import Severity
@@ -95,6 +96,7 @@ class Application:
             ports.transcriber,
             ports.recordings,
             ports.models,
+            {name: Price(**fields) for name, fields in settings.prices.items()},
         )
         self.flows = FlowFolder(
             ports.store,

@@ -1,4 +1,4 @@
-"""A call that changes its language: other ears and another voice in the middle, by the vendors' real SDKs, in real time."""
+"""A call that changes its language: other ears and another voice, by the vendors' real SDKs, in real time."""
 
 from __future__ import annotations
 
