@@ -140,7 +140,7 @@ def test_mistakes_in_settings(flows: Path) -> None:
         'flowengine.yaml:1:10: error[unknown-field] unknown field "prot" in server (did you mean "port"?)\n'
         "flowengine.yaml:1:25: error[wrong-value] `port` must be a whole number from 0 to 65535\n"
         'flowengine.yaml:2:1: error[unknown-field] unknown field "nothing" in the settings'
-        " (known here: server, flows, carriers, speech, tools, env, store)\n"
+        " (known here: server, flows, carriers, speech, models, prices, tools, env, store)\n"
     )
     (flows.parent / "flowengine.yaml").write_text("- no\n- settings\n")
     assert "flowengine.yaml:1:1: error[wrong-value] these are no settings" in check("--output-format", "concise").stdout
