@@ -34,7 +34,7 @@ def test_whatever_happens_the_invariants_hold() -> None:
     # A plan that injects nothing proves nothing.
     kinds = {kind for result in results for kind in result.injected}
     assert len(kinds) >= 40, sorted(kinds)
-    assert sum(result.calls for result in results) >= 300
+    assert sum(result.calls for result in results) >= 200
 
 
 def test_a_caller_may_leave_and_a_server_may_die_at_any_await() -> None:
