@@ -204,7 +204,8 @@ async def level(
     failed = sum(bool(report.failures or report.of("wrong", "raced")) for report in reports)
     row = (
         f"{calls:>5}  {len(added):>5}  {calls * turns - len(added):>7}  {failed:>6}  {at(added, 0.5):>8.1f}  "
-        f"{at(added, 0.99):>8.1f}  {used * 1000:>9.2f}  {quantile(lags, 0.99):>14}  {at(late, 0.99):>11.1f}  {busy:>8.0%}"
+        f"{at(added, 0.99):>8.1f}  {used * 1000:>9.2f}  {quantile(lags, 0.99):>14}  "
+        f"{at(late, 0.99):>11.1f}  {busy:>8.0%}"
     )
     return row, at(late, 0.99)
 
