@@ -31,11 +31,11 @@ class Held:
     def now(vendors: Vendors) -> Held:
         """Look."""
         tasks = Counter(_NUMBER.sub("N", task.get_name()) for task in asyncio.all_tasks())
-        doubles = {"deepgram": vendors.deepgram, "anthropic": vendors.anthropic, "cartesia": vendors.cartesia}
+        deepgram, anthropic, cartesia = vendors.deepgram.open, vendors.anthropic.open, vendors.cartesia.open
         status = Path("/proc/self/status").read_text(encoding="ascii")
         return Held(
             tasks,
-            Counter({name: double.open for name, double in doubles.items()}),
+            Counter({"deepgram": deepgram, "anthropic": anthropic, "cartesia": cartesia}),
             threading.active_count(),
             len(os.listdir("/proc/self/fd")),
             int(status.partition("VmRSS:")[2].split()[0]) / 1024,
@@ -79,8 +79,11 @@ async def at_rest(vendors: Vendors) -> Held:
 
 def forget(vendors: Vendors) -> None:
     """Drop what the doubles remember of calls: it is no memory of the server's."""
-    for kept in (vendors.deepgram.hearings, vendors.anthropic.requests, vendors.anthropic.others):
-        kept.clear()
-    for kept in (vendors.cartesia.requests, vendors.cartesia.headers, vendors.cartesia.done, vendors.cartesia.cancels):
-        kept.clear()
+    vendors.deepgram.hearings.clear()
+    vendors.anthropic.requests.clear()
+    vendors.anthropic.others.clear()
+    vendors.cartesia.requests.clear()
+    vendors.cartesia.headers.clear()
+    vendors.cartesia.done.clear()
+    vendors.cartesia.cancels.clear()
     gc.collect()
