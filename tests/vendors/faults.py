@@ -109,12 +109,12 @@ async def trial(name: str, folder: Path) -> dict[str, Any]:
     vendors = Vendors(folder, flows=Path(__file__).parent / "flows", default="talk")
     vendors.knows(*clips)
     vendors.anthropic.choose = lambda asked: [ANSWER]
-    vendors.cartesia.latency, vendors.cartesia.speed = 0.1, 4.0
     ready, errors = (WaitAudio(0.1), WaitSilence(0.6)), Errors()
     quiet = 9.0 if name.split()[1] in PATIENT else 1.5
     answered = (WaitAudio(0.15, 20), WaitSilence(quiet, 25))
     async with vendors.open():
         assert vendors.application is not None
+        vendors.cartesia.latency, vendors.cartesia.speed = 0.1, 4.0  # prompts are there by now, as fast as they come
         counts = vendors.application.engine.counts
         await vendors.call(Script((*ready, Say(clips[0]), *ready, HangUp())))
         await vendors.settled()

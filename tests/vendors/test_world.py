@@ -49,13 +49,13 @@ async def scenario(folder: Path) -> tuple[dict[str, list[tuple[float, str, str]]
     vendors = Vendors(folder, flows=Path(__file__).parent / "flows", default="talk")
     vendors.knows(*clips.values())
     vendors.anthropic.choose = answers()
-    vendors.cartesia.speed = 4.0
     scripts = {
         "turn": (*READY, Say(clips["turn"]), *READY, HangUp()),
-        "cut": (*READY, Say(clips["cut"]), WaitAudio(0.9), Say(clips["turn"]), *READY, HangUp()),
+        "cut": (*READY, Say(clips["cut"]), WaitAudio(0.9), Say(clips["turn"]), WaitAudio(0.1), HangUp()),
         "fails": (*READY, Say(clips["fails"]), *READY, HangUp()),
     }
     async with vendors.open():
+        vendors.cartesia.speed = 4.0  # prompts are there by now, as fast as they come
         reports: list[CallReport] = await asyncio.gather(
             *(vendors.call(Script(steps), seed=number) for number, steps in enumerate(scripts.values(), 1))
         )
@@ -78,5 +78,5 @@ def test_a_turn_a_cut_answer_and_a_vendor_that_fails_once(tmp_path: Path) -> Non
     assert LONG.startswith(cut)
     assert 2 <= len(cut.split()) < len(LONG.split()) - 4
     history = next(one.body["messages"] for one in vendors.anthropic.requests if cut in str(one.body["messages"]))
-    assert [block["text"] for block in history[1]["content"]] == [cut]
+    assert [block["text"] for block in history[1]["content"]] == [f"{cut}…"]
     assert LONG not in str(history)
