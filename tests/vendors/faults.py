@@ -39,7 +39,7 @@ LINES = ("where is my order", "yes please")
 ANSWER = "It comes tomorrow morning, between nine and eleven."
 DEAD = 8.0  # seconds of silence that are too many
 LOUD = 200  # of 16 bits
-BREAKS = 1.7  # seconds of a call after which the transcriber fails: the caller is speaking
+BREAKS = 1.7  # seconds of its audio after which the transcriber fails: the caller is speaking
 MANY = 99
 PATIENT = ("gap", "stall", "hang")  # faults in whose silence the caller waits
 TAKES = 120.0  # seconds that a process may take
@@ -55,7 +55,7 @@ MODEL: dict[str, Callable[[], Any]] = {
     "garbage-first": lambda: [Garbage()],
 }
 VOICE = {name: name for name in ("hang", "abort", "close", "error", "error-all", "stall", "garbage")}
-TRANSCRIBER = ("401", "abort", "close", "hang", "stall", "garbage", "mute")
+TRANSCRIBER = ("401", "abort", "close", "hang", "hang-first", "stall", "stall-first", "garbage", "mute")
 NAMES = [
     f"{vendor} {fault} {often}"
     for vendor, faults in (("model", MODEL), ("voice", ("401", *VOICE)), ("transcriber", TRANSCRIBER))
@@ -77,8 +77,9 @@ def arm(vendors: Vendors, name: str, message: int) -> None:
     elif vendor == "voice":
         vendors.cartesia.faults = deque([VOICE[fault]] * times)
     else:
-        at = "" if fault in ("401", "mute") else f":{message}:1011"
-        vendors.deepgram.faults = deque([fault + at] * times)
+        kind, _, first = fault.partition("-")  # before anything was told of the caller's turn, or in its middle
+        at = "" if fault in ("401", "mute") else f":{1 if first else message}:1011"
+        vendors.deepgram.faults = deque([kind + at] * times)
 
 
 def longest_silence(report: CallReport) -> float:
@@ -110,7 +111,7 @@ async def trial(name: str, folder: Path) -> dict[str, Any]:
     vendors.knows(*clips)
     vendors.anthropic.choose = lambda asked: [ANSWER]
     ready, errors = (WaitAudio(0.1), WaitSilence(0.6)), Errors()
-    quiet = 9.0 if name.split()[1] in PATIENT else 1.5
+    quiet = 9.0 if name.split()[1].removesuffix("-first") in PATIENT else 1.5
     answered = (WaitAudio(0.15, 20), WaitSilence(quiet, 25))
     async with vendors.open():
         assert vendors.application is not None
@@ -118,7 +119,8 @@ async def trial(name: str, folder: Path) -> dict[str, Any]:
         counts = vendors.application.engine.counts
         await vendors.call(Script((*ready, Say(clips[0]), *ready, HangUp())))
         await vendors.settled()
-        message = heard_until(vendors.deepgram.hearings[0].messages, BREAKS)
+        sizes = max((hearing.messages for hearing in vendors.deepgram.hearings), key=len)  # others were kept ready
+        message = heard_until(sizes, BREAKS)
         before, counted = await at_rest(vendors), counts.copy()
         arm(vendors, name, message)
         report = await vendors.call(Script((*ready, Say(clips[0]), *answered, Say(clips[1]), *answered, HangUp())))
