@@ -126,7 +126,8 @@ async def trial(name: str, folder: Path) -> dict[str, Any]:
         report = await vendors.call(Script((*ready, Say(clips[0]), *answered, Say(clips[1]), *answered, HangUp())))
         still = await left(vendors, before)
         record, trace = await vendors.record(report.call_id), await vendors.trace(report.call_id)
-    first = next((line["at"] for line in trace if line.get("event", {}).get("type") == "UtteranceEnded"), 0.0)
+    turns = (line["at"] for line in trace if line.get("event", {}).get("type") == "UtteranceEnded")
+    first = round(next(turns, 0.0), 2)  # as `said` has its times
     await let_pass(0.5)
     ended = asyncio.all_tasks() - {asyncio.current_task()}
     still += [f"task {task.get_name()} {task.get_coro()} after the end" for task in ended]
