@@ -1,6 +1,6 @@
 # `make demo` and `make test` need Python 3.11 or newer and nothing else; what is missing is named with the line that mends it.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-chat test check format bench bench-ears schemas editors words fuzz simulate constraints clean
+.PHONY: help setup demo demo-chat faults soak-talk test check format bench bench-ears bench-talk schemas editors words fuzz simulate constraints clean
 BIN := .venv/bin
 
 help:  ## show the targets
@@ -14,6 +14,12 @@ demo: setup  ## two calls, answered by flows/front-desk.yaml over real sockets
 
 demo-chat: setup  ## a conversation with a language model: real SDKs against doubles of the vendors, real audio
 	@$(BIN)/python tests/vendors/demo_chat.py
+
+faults: setup  ## what a caller hears when a vendor fails, for every fault of the doubles (five minutes; ONLY=voice)
+	@$(BIN)/python tests/vendors/faults.py --only "$(ONLY)"
+
+soak-talk: setup  ## CALLS (200) conversations over the vendors' doubles with random faults, and what they leave
+	@$(BIN)/python tests/vendors/soak.py --calls $(or $(CALLS),200) --seed $(or $(SEED),1)
 
 test: check  ## the checks, then every test
 	$(BIN)/python -m pytest
@@ -34,6 +40,9 @@ bench: setup  ## measure the checker, the interpreter, whole calls, the line, an
 	$(BIN)/python tests/bench/line.py
 	$(BIN)/python tests/bench/hearing.py
 	$(BIN)/python tests/bench/decision.py
+
+bench-talk: setup  ## measure what the engine adds to a turn with a language model, at more and more calls at once
+	@$(BIN)/python tests/bench/talk.py
 
 bench-ears: setup  ## score how well the engine listens, by labelled calls, in bench-ears/ (CALLS=2 SEED=1 SOCKETS=1)
 	@$(BIN)/python tests/bench/ears.py --calls $(or $(CALLS),2) --seed $(or $(SEED),1) $(if $(SOCKETS),--sockets)

@@ -246,8 +246,10 @@ async def serve(application: Application, raw: socket.socket, on_ready: Callable
         if on_ready is not None:
             on_ready()
         waiting = loop.create_task(stop.wait())
-        await asyncio.wait({waiting, serving}, return_when=asyncio.FIRST_COMPLETED)
-        waiting.cancel()
+        try:
+            await asyncio.wait({waiting, serving}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
         await _drain(application, force)
     finally:
         server.should_exit = True

@@ -58,6 +58,7 @@ class Hearing:
     messages: list[int] = field(default_factory=list)  # the sizes of those with audio
     texts: list[dict[str, Any]] = field(default_factory=list)
     events: list[str] = field(default_factory=list)  # what it told
+    told_at: list[float] = field(default_factory=list)  # when, on the loop's clock
     closed: bool = False
     _runs: list[tuple[int, int, int]] = field(default_factory=list)  # of one byte: where it begins and ends
     _known: list[Spoken] = field(default_factory=list)  # of clips that were found
@@ -70,6 +71,9 @@ class Hearing:
     def hear(self, audio: bytes) -> None:
         """Take a message of audio."""
         self.messages.append(len(audio))
+        if self.clips:  # runs are looked at only without them, and cost a core where many calls are heard
+            self.audio += audio
+            return
         for code, run in groupby(audio):
             begin, size = len(self.audio), len(list(run))
             self.audio += bytes([code]) * size
@@ -250,6 +254,7 @@ class _Connection:
         message = {"request_id": "r", "sequence_id": self.numbered, **message}
         self.numbered += 1
         self.hearing.events.append(message.get("event", message["type"]))
+        self.hearing.told_at.append(asyncio.get_running_loop().time())
         await self.socket.send(json.dumps(message))
 
     async def begin(self) -> None:

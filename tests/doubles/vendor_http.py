@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
 from email.message import Message
@@ -74,11 +74,13 @@ class Asked:
 class VendorServer:
     """Answers each request with the next of ``script``; an answer is a list of texts, calls, pauses in s and faults.
 
+    With many calls at once ``choose`` gives the answer by the request instead, however their requests come in turn.
     ``requests`` are those of models, ``others`` the paths of the others; ``invalid`` says what was wrong with requests
     that the vendor would refuse; ``broken`` counts answers whose connection was closed before their end.
     """
 
     script: deque[Any] = field(default_factory=deque)
+    choose: Callable[[Asked], Any] | None = None
     key: str = "the-key"
     requests: list[Asked] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
@@ -190,7 +192,7 @@ class VendorServer:
             return await self._refuse(writer, 400, wrong)
         if asked.body.get("max_tokens") == 0:
             return await self._plain(writer, 200, self.whole(asked, []))  # a warm-up wants no answer of the script
-        answer = self.script.popleft() if self.script else ["Yes."]
+        answer = self._next(asked)
         if isinstance(answer, Refuse):
             return await self._refuse(writer, answer.status, "so says the script", answer.headers)
         if not isinstance(answer, list):
@@ -198,6 +200,11 @@ class VendorServer:
         if not self.streams(asked):
             return await self._plain(writer, 200, self.whole(asked, answer))
         return await self._watched(reader, writer, self._events(writer, asked, answer))
+
+    def _next(self, asked: Asked) -> Any:
+        if self.choose is not None:
+            return self.choose(asked)
+        return self.script.popleft() if self.script else ["Yes."]
 
     async def _watched(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, what: Coroutine[Any, Any, None]

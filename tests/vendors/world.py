@@ -200,6 +200,8 @@ def said(trace: Sequence[dict[str, Any]]) -> list[tuple[float, str, str]]:
             found.append((at, "caller", event["text"]))
         elif kind in ("ReplyFinished", "ReplyInterrupted") and event["text"]:
             found.append((at, "model", event["text"]))
+        elif kind == "ReplyFailed":
+            found.append((at, "failed", f"({event['kind']}) {event['text']}".strip()))
         for effect in line.get("effects", ()):
             if effect["type"] == "PlayPrompt":
                 found.append((at, "bot", " ".join(part.get("text", "") for part in effect["parts"])))
