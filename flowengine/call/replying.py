@@ -30,6 +30,7 @@ from flowengine.runtime import events as fact
 from flowengine.runtime.clauses import Clauses, heard_of
 
 WAITING = 64  # clauses that wait to be spoken: then the model has to
+LETTER = 0.065  # seconds of speech
 WARM = 5.0  # seconds that getting ready may take
 CLAUSE = 10.0  # seconds that the next audio of a clause may take
 
@@ -43,6 +44,7 @@ class _Clause:
     text: str
     begin: int
     samples: int = 0
+    whole: bool = False  # all of its audio has come
     words: list[tuple[str, float, float]] = field(default_factory=list)
 
 
@@ -160,6 +162,7 @@ class _Reply:
         self._queue: asyncio.Queue[str | None] = asyncio.Queue(WAITING)
         self._samples = 0
         self._failed = ""
+        self._mute = False  # it is the voice that failed
         self._begun = False
         self._over = False
         self._asked = owner._clock.now()
@@ -220,6 +223,7 @@ class _Reply:
                 await self._clause(clause)
         except (ProviderError, TimeoutError) as error:
             self._failed = error.kind if isinstance(error, ProviderError) else "timeout"
+            self._mute = True
             for task in self.tasks[:1]:
                 task.cancel()
         speaking.end(reply)
@@ -244,10 +248,20 @@ class _Reply:
                     await self._queue_audio(chunk)
 
     async def _clause(self, text: str) -> None:
-        effect = self.effect
+        """Speak a clause; a voice that fails before it has said anything of it is asked once more."""
         clause = _Clause(text, self._samples)
         self._said.append(clause)
-        request = SpeechRequest(text, effect.voice, effect.lang, effect.rate)
+        try:
+            await self._spoken(clause)
+        except ProviderError as error:
+            if clause.samples or not error.retryable:
+                raise
+            await self._spoken(clause)
+        clause.whole = True
+
+    async def _spoken(self, clause: _Clause) -> None:
+        effect = self.effect
+        request = SpeechRequest(clause.text, effect.voice, effect.lang, effect.rate)
         async with aclosing(self._owner._voice.synthesizer.speak(request)) as chunks:
             while True:
                 async with asyncio.timeout(CLAUSE):
@@ -278,9 +292,13 @@ class _Reply:
             within = samples - clause.begin
             if within <= 0 or not clause.text:
                 continue
-            whole = clause.samples and within >= clause.samples
-            text = clause.text if whole else heard_of(clause.text, clause.words, within / RATE, clause.samples / RATE)
-            texts.append(text)
+            if clause.whole and within >= clause.samples:
+                texts.append(clause.text)
+                continue
+            # Of a clause whose audio is not all there nobody knows how long it is: no shorter than it is usually.
+            usual = 0.0 if clause.whole else max(clause.samples / RATE, len(clause.text) * LETTER) + LETTER
+            seconds = min(within, clause.samples) / RATE
+            texts.append(heard_of(clause.text, clause.words, seconds, usual or clause.samples / RATE))
         return " ".join(text for text in texts if text)
 
     def interrupted(self, at: float, heard: ledger.Position) -> fact.Event:
@@ -294,7 +312,7 @@ class _Reply:
         self.stop()
         text = " ".join(clause.text for clause in self._said if clause.text)
         if self._failed:
-            return fact.ReplyFailed(at, self.effect.reply, self._failed, self.heard(played.samples))
+            return fact.ReplyFailed(at, self.effect.reply, self._failed, self.heard(played.samples), self._mute)
         return fact.ReplyFinished(at, self.effect.reply, text, played.samples / RATE)
 
     def _broken(self) -> None:

@@ -162,11 +162,12 @@ help:
     def _broke(self, event: ReplyBroke, ctx: Context) -> None:
         """The model failed; where the caller has heard something of its answer they are asked again."""
         if not event.text.strip():
-            ctx.raise_event("error.model")
+            ctx.raise_event(event.event)
             return
         self._note_answer(Replied(event.text, cut=True), ctx)
         ctx.local.pop("exit", None)
-        ctx.ask(self.question(ctx))
+        # Not in silence: it counts as one, so that what fails again and again comes to `toomany`.
+        ctx.fail("noinput")
 
     def _said(self, text: str, ctx: Context) -> None:
         """Take the exit or the command that is the whole of what was said, else it is a turn of the conversation."""

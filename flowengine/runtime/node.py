@@ -91,9 +91,10 @@ class Acted(Struct, frozen=True):
 
 
 class ReplyBroke(Struct, frozen=True):
-    """The model failed; ``text`` is what was heard of its answer before."""
+    """The model failed, or the voice: ``event`` says which; ``text`` is what was heard of the answer before."""
 
     text: str
+    event: str = "error.model"
 
 
 NodeEvent = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -374,3 +374,33 @@ def test_the_model_is_warmed_while_the_first_words_are_spoken(
     (warmed,), (asked,) = line.model.warmed, line.model.requests
     # All but the words of the caller is what will be asked: a vendor's cache has it by then.
     assert (warmed.persona, warmed.system, warmed.tools) == (asked.persona, asked.system, asked.tools)
+
+
+def test_of_a_clause_whose_voice_breaks_off_only_what_was_played_was_heard(
+    line: Line, spoken: dict[str, Clip], on_virtual_time: Callable[..., Any]
+) -> None:
+    """Half of the audio comes, then the voice fails: the model is told no more than that."""
+    line.world.voice.broken["That was heard, and this was not at all."] = True
+    line.model.answers = [["That was heard, and this was not at all. "], ["Once more."]]
+    outcome = on_virtual_time(line.call(WaitAudio(0.2), WaitSilence(0.3), Say(spoken[CALLER]), Silence(6.0)))
+    (failed,) = kinds(outcome, "ReplyFailed")
+    assert failed["voice"] is True
+    assert failed["text"] in ("That was heard,", "That was heard, and", "That was")
+
+
+def test_a_voice_that_fails_once_before_it_says_anything_is_asked_again(
+    line: Line, spoken: dict[str, Clip], on_virtual_time: Callable[..., Any]
+) -> None:
+    class Hiccup(ToneVoice):
+        async def speak(self, request: SpeechRequest) -> AsyncGenerator[bytes, None]:
+            if request.text == "Here I am." and request.text not in self.spoken:
+                self.spoken.append(request.text)
+                raise ProviderError("tone", "unavailable", retryable=True)
+            async with aclosing(super().speak(request)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+
+    line.world.voice = Hiccup()
+    line.model.answers = [["Here I am."]]
+    outcome = on_virtual_time(line.call(WaitAudio(0.2), WaitSilence(0.3), Say(spoken[CALLER]), Silence(4.0)))
+    assert [event["text"] for event in kinds(outcome, "ReplyFinished")] == ["Here I am."]
