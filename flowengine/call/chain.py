@@ -33,6 +33,7 @@ from flowengine.call.ports import (
     Usage,
 )
 from flowengine.errors import ProviderError
+from flowengine.runtime.clauses import unspoken
 
 log = logging.getLogger("flowengine.call")
 
@@ -40,7 +41,6 @@ KEPT = 24000
 """Bytes of a stream that the next transcriber hears again: 3 s."""
 
 RATE = 8000
-_SECONDS_A_LETTER = 0.065  # of speech, where a voice does not tell its words
 
 One = TypeVar("One", LanguageModel, Synthesizer, Transcriber)
 
@@ -175,23 +175,11 @@ class VoiceChain(_Chain[Synthesizer]):
                 self._failed(link, breaker, error)
                 if number == len(willing) - 1:
                     raise
-                rest = replace(rest, text=unspoken(rest.text, words, samples / RATE))
+                told = [(word.text, word.begin, word.end) for word in words]
+                rest = replace(rest, text=unspoken(rest.text, told, samples / RATE))
                 offset += samples / RATE
                 if not rest.text:
                     return
-
-
-def unspoken(text: str, words: Sequence[SpokenWord], seconds: float) -> str:
-    """Give what of a text was not spoken yet after so many seconds of its audio: whole words, one too many at most."""
-    written = text.split()
-    if words:
-        share = sum(word.end <= seconds for word in words) / max(len(words), len(written))
-        return " ".join(written[int(share * len(written)) :])
-    letters = int(seconds / _SECONDS_A_LETTER)
-    at = 0
-    while written and at + len(written[0]) <= letters:
-        at += len(written.pop(0)) + 1
-    return " ".join(written)
 
 
 class TranscriberChain(_Chain[Transcriber]):

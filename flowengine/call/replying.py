@@ -7,7 +7,7 @@ item's end is the answer's end; its position, by the words' times where the voic
 cuts the answer (a key, a voice, the interpreter) stops both tasks in that very tick, so that nothing more of it comes.
 
 What fails before the first word is the model's failure; after it the words that are there are spoken to their end, and
-the failure is told with what was heard. A voice that fails ends the answer in the same way.
+the failure is told with what was heard. A voice that fails twice in a clause ends the answer in the same way.
 """
 
 from __future__ import annotations
@@ -27,10 +27,9 @@ from flowengine.call.voice import RATE, Voice
 from flowengine.errors import ProviderError
 from flowengine.runtime import effects as wish
 from flowengine.runtime import events as fact
-from flowengine.runtime.clauses import Clauses, heard_of
+from flowengine.runtime.clauses import LETTER, Clauses, heard_of, unspoken
 
 WAITING = 64  # clauses that wait to be spoken: then the model has to
-LETTER = 0.065  # seconds of speech
 WARM = 5.0  # seconds that getting ready may take
 CLAUSE = 10.0  # seconds that the next audio of a clause may take
 
@@ -248,20 +247,25 @@ class _Reply:
                     await self._queue_audio(chunk)
 
     async def _clause(self, text: str) -> None:
-        """Speak a clause; a voice that fails before it has said anything of it is asked once more."""
+        """Speak a clause; a voice that fails in it is asked once more, for what it has not said of it."""
         clause = _Clause(text, self._samples)
         self._said.append(clause)
         try:
-            await self._spoken(clause)
+            await self._spoken(clause, text)
         except ProviderError as error:
-            if clause.samples or not error.retryable:
+            if not error.retryable:
                 raise
-            await self._spoken(clause)
+            seconds = clause.samples / RATE
+            rest = unspoken(text, clause.words, seconds)
+            clause.words = [word for word in clause.words if word[2] <= seconds]
+            if rest:
+                await self._spoken(clause, rest)
         clause.whole = True
 
-    async def _spoken(self, clause: _Clause) -> None:
+    async def _spoken(self, clause: _Clause, text: str) -> None:
         effect = self.effect
-        request = SpeechRequest(clause.text, effect.voice, effect.lang, effect.rate)
+        request = SpeechRequest(text, effect.voice, effect.lang, effect.rate)
+        begin = clause.samples / RATE
         async with aclosing(self._owner._voice.synthesizer.speak(request)) as chunks:
             while True:
                 async with asyncio.timeout(CLAUSE):
@@ -269,7 +273,7 @@ class _Reply:
                 if chunk is None:
                     return
                 if isinstance(chunk, SpokenWord):
-                    clause.words.append((chunk.text, chunk.begin, chunk.end))
+                    clause.words.append((chunk.text, begin + chunk.begin, begin + chunk.end))
                 elif isinstance(chunk, bytes):
                     clause.samples += len(chunk)
                     await self._queue_audio(chunk)

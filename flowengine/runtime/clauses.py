@@ -9,6 +9,7 @@ for the eye is left out: emphasis, headings, bullets, links, code marks. A numbe
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from flowengine.flow.languages import language
 
@@ -20,6 +21,9 @@ SHORTEST = 3
 
 LONGEST = 220
 """Characters after which a sentence is cut at a comma, or at a space."""
+
+LETTER = 0.065
+"""Seconds that a letter takes where a voice does not tell its words."""
 
 _END = re.compile(r"[.!?…。！？]+[\"'”’)\]]*(?=\s)|\n+")
 _PAUSE = re.compile(r"[,;:–—](?=\s)")
@@ -127,3 +131,19 @@ def heard_of(clause: str, words: list[tuple[str, float, float]], seconds: float,
         return clause if count >= whole else clause[: spaces[count - 1]] if count else ""
     reached = int(len(clause) * seconds / length) if length > 0 else 0
     return clause[: max((place for place in spaces if place <= reached), default=0)]
+
+
+def unspoken(text: str, words: Sequence[tuple[str, float, float]], seconds: float) -> str:
+    """Give what of a text was not spoken yet after so many seconds of its audio: whole words, one too many at most.
+
+    ``words`` are as in ``heard_of``.
+    """
+    written = text.split()
+    if words:
+        share = sum(end <= seconds for _, _, end in words) / max(len(words), len(written))
+        return " ".join(written[int(share * len(written)) :])
+    letters = int(seconds / LETTER)
+    at = 0
+    while written and at + len(written[0]) <= letters:
+        at += len(written.pop(0)) + 1
+    return " ".join(written)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from flowengine.call.chain import KEPT, ModelChain, TranscriberChain, VoiceChain, unspoken
+from flowengine.call.chain import KEPT, ModelChain, TranscriberChain, VoiceChain
 from flowengine.call.ports import (
     Called,
     Expected,
@@ -187,19 +187,6 @@ def test_of_a_voice_that_says_nothing_all_is_said_by_the_next(on_virtual_time: C
 def test_when_no_voice_is_left_the_failure_is_told(on_virtual_time: Callable[..., Any]) -> None:
     with pytest.raises(ProviderError):
         on_virtual_time(spoken(VoiceChain([Vendor("a", [[broken()]]), Vendor("b", [[b"y", broken()]])])))
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words", "rest"),
-    [
-        (0.0, [], "one two three four"),
-        (0.27, [], "two three four"),
-        (9.0, [], ""),
-        (1.0, [("one", 0.0, 0.5), ("two", 0.5, 1.0), ("three", 1.0, 1.5)], "three four"),
-    ],
-)
-def test_what_is_left_of_a_text(seconds: float, words: list[tuple[str, float, float]], rest: str) -> None:
-    assert unspoken("one two three four", [SpokenWord(*word) for word in words], seconds) == rest
 
 
 def test_the_next_transcriber_hears_the_last_seconds_again(on_virtual_time: Callable[..., Any]) -> None:

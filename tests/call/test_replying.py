@@ -379,13 +379,23 @@ def test_the_model_is_warmed_while_the_first_words_are_spoken(
 def test_of_a_clause_whose_voice_breaks_off_only_what_was_played_was_heard(
     line: Line, spoken: dict[str, Clip], on_virtual_time: Callable[..., Any]
 ) -> None:
-    """Half of the audio comes, then the voice fails: the model is told no more than that."""
-    line.world.voice.broken["That was heard, and this was not at all."] = True
+    """Half of the audio comes, then the voice fails, and for the rest again: the model is told no more than that."""
+    line.world.voice.broken |= {"That was heard, and this was not at all.": True, "and this was not at all.": False}
     line.model.answers = [["That was heard, and this was not at all. "], ["Once more."]]
     outcome = on_virtual_time(line.call(WaitAudio(0.2), WaitSilence(0.3), Say(spoken[CALLER]), Silence(6.0)))
     (failed,) = kinds(outcome, "ReplyFailed")
     assert failed["voice"] is True
     assert failed["text"] in ("That was heard,", "That was heard, and", "That was")
+
+
+def test_a_voice_that_breaks_off_once_is_asked_for_the_rest(
+    line: Line, spoken: dict[str, Clip], on_virtual_time: Callable[..., Any]
+) -> None:
+    line.world.voice.broken["That was heard, and this comes, too."] = True
+    line.model.answers = [["That was heard, and this comes, too. "]]
+    outcome = on_virtual_time(line.call(WaitAudio(0.2), WaitSilence(0.3), Say(spoken[CALLER]), Silence(6.0)))
+    assert line.world.voice.spoken[-1] == "and this comes, too."
+    assert [event["text"] for event in kinds(outcome, "ReplyFinished")] == ["That was heard, and this comes, too."]
 
 
 def test_a_voice_that_fails_once_before_it_says_anything_is_asked_again(

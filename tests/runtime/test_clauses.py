@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowengine.runtime.clauses import LONGEST, Clauses, heard_of, speakable
+from flowengine.runtime.clauses import LONGEST, Clauses, heard_of, speakable, unspoken
 
 TABLE = [
     ("en-US", "Hello there. How can I help?", ["Hello there.", "How can I help?"]),
@@ -114,3 +114,16 @@ def test_a_voice_that_counts_words_in_its_own_way() -> None:
     words = [("twelve", 0.0, 0.4), ("fifty", 0.4, 1.0)]
     assert heard_of("12.50", words, 0.5, 1.0) == ""
     assert heard_of("It is 12.50", [("it", 0, 0.2), ("is", 0.2, 0.4), *words], 0.45, 1.0) == "It is"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words", "rest"),
+    [
+        (0.0, [], "one two three four"),
+        (0.27, [], "two three four"),
+        (9.0, [], ""),
+        (1.0, [("one", 0.0, 0.5), ("two", 0.5, 1.0), ("three", 1.0, 1.5)], "three four"),
+    ],
+)
+def test_what_is_left_of_a_text(seconds: float, words: list[tuple[str, float, float]], rest: str) -> None:
+    assert unspoken("one two three four", words, seconds) == rest

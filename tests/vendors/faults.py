@@ -41,7 +41,9 @@ DEAD = 8.0  # seconds of silence that are too many
 LOUD = 200  # of 16 bits
 BREAKS = 1.7  # seconds of its audio after which the transcriber fails: the caller is speaking
 MANY = 99
-PATIENT = ("gap", "stall", "hang")  # faults in whose silence the caller waits
+ANSWERED = (WaitAudio(0.15, 20), WaitSilence(1.5, 25))
+# Faults in whose silence the caller waits: for a second piece of audio, or for longer before they speak.
+PATIENT = {"gap": ANSWERED * 2, "stall": (WaitAudio(0.15, 20), WaitSilence(2.5, 25))}
 TAKES = 120.0  # seconds that a process may take
 
 MODEL: dict[str, Callable[[], Any]] = {
@@ -111,8 +113,7 @@ async def trial(name: str, folder: Path) -> dict[str, Any]:
     vendors.knows(*clips)
     vendors.anthropic.choose = lambda asked: [ANSWER]
     ready, errors = (WaitAudio(0.1), WaitSilence(0.6)), Errors()
-    quiet = 9.0 if name.split()[1].removesuffix("-first") in PATIENT else 1.5
-    answered = (WaitAudio(0.15, 20), WaitSilence(quiet, 25))
+    answered = PATIENT.get(name.split()[1], ANSWERED)
     async with vendors.open():
         assert vendors.application is not None
         vendors.cartesia.latency, vendors.cartesia.speed = 0.1, 4.0  # prompts are there by now, as fast as they come
