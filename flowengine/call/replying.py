@@ -27,7 +27,7 @@ from flowengine.call.voice import RATE, Voice
 from flowengine.errors import ProviderError
 from flowengine.runtime import effects as wish
 from flowengine.runtime import events as fact
-from flowengine.runtime.clauses import LETTER, Clauses, heard_of, unspoken
+from flowengine.runtime.clauses import LETTER, Clauses, heard_of
 
 WAITING = 64  # clauses that wait to be spoken: then the model has to
 WARM = 5.0  # seconds that getting ready may take
@@ -247,36 +247,24 @@ class _Reply:
                     await self._queue_audio(chunk)
 
     async def _clause(self, text: str) -> None:
-        """Speak a clause; a voice that fails in it is asked once more, for what it has not said of it."""
         clause = _Clause(text, self._samples)
         self._said.append(clause)
-        try:
-            await self._spoken(clause, text)
-        except ProviderError as error:
-            if not error.retryable:
-                raise
-            seconds = clause.samples / RATE
-            rest = unspoken(text, clause.words, seconds)
-            clause.words = [word for word in clause.words if word[2] <= seconds]
-            if rest:
-                await self._spoken(clause, rest)
-        clause.whole = True
-
-    async def _spoken(self, clause: _Clause, text: str) -> None:
         effect = self.effect
         request = SpeechRequest(text, effect.voice, effect.lang, effect.rate)
-        begin = clause.samples / RATE
-        async with aclosing(self._owner._voice.synthesizer.speak(request)) as chunks:
+        async with aclosing(self._owner._voice.spoken(request)) as chunks:
             while True:
                 async with asyncio.timeout(CLAUSE):
                     chunk = await anext(chunks, None)
                 if chunk is None:
-                    return
+                    break
                 if isinstance(chunk, SpokenWord):
-                    clause.words.append((chunk.text, begin + chunk.begin, begin + chunk.end))
+                    # A voice that is asked once more says again what it had only announced.
+                    clause.words = [word for word in clause.words if word[1] < chunk.begin]
+                    clause.words.append((chunk.text, chunk.begin, chunk.end))
                 elif isinstance(chunk, bytes):
                     clause.samples += len(chunk)
                     await self._queue_audio(chunk)
+        clause.whole = True
 
     async def _queue_audio(self, audio: bytes) -> None:
         if self._turn.audio is None:

@@ -1,18 +1,27 @@
-"""Words -> audio for all calls of a process: the prompt cache in memory and on disk, and what is shared in flight."""
+"""Words -> audio for all calls of a process: the prompt cache in memory and on disk, and what is shared in flight.
+
+A voice that fails in a text, and might not the next time, is asked once more: for what it has not said, where somebody
+hears it already; for all of it, where it is to be kept.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 from flowengine.audio import mulaw
-from flowengine.call.ports import AudioStore, SpeechRequest, Substitute, Synthesizer
+from flowengine.call.ports import AudioStore, SpeechRequest, SpokenWord, Substitute, Synthesizer
 from flowengine.errors import ProviderError
+from flowengine.runtime.clauses import unspoken
 from flowengine.runtime.effects import Part, Pause, Recording, Speech
+
+log = logging.getLogger("flowengine.call")
 
 RATE = 8000
 MAX_BYTES = 64 << 20
@@ -57,10 +66,40 @@ class Voice:
             yield await self.render(words)
             return
         # Closed by hand: a prompt that is cut cancels its request now, not when the collector comes by.
-        async with aclosing(self.synthesizer.speak(_request(words))) as chunks:
+        async with aclosing(self.spoken(_request(words))) as chunks:
             async for chunk in chunks:
                 if isinstance(chunk, bytes):
                     yield chunk
+
+    async def spoken(self, request: SpeechRequest) -> AsyncGenerator[bytes | SpokenWord | Substitute, None]:
+        """As ``Synthesizer.speak``; raises ``ProviderError`` when it fails twice, or can not but fail."""
+        samples = 0
+        words: list[tuple[str, float, float]] = []
+        try:
+            async with aclosing(self.synthesizer.speak(request)) as chunks:
+                async for chunk in chunks:
+                    if isinstance(chunk, bytes):
+                        samples += len(chunk)
+                    elif isinstance(chunk, SpokenWord):
+                        words.append((chunk.text, chunk.begin, chunk.end))
+                    yield chunk
+            return
+        except ProviderError as error:
+            self._again(error)
+        begun = samples / RATE
+        rest = unspoken(request.text, words, begun) if samples else request.text
+        if not rest:
+            return
+        async with aclosing(self.synthesizer.speak(replace(request, text=rest))) as chunks:
+            async for chunk in chunks:
+                if isinstance(chunk, SpokenWord):
+                    chunk = SpokenWord(chunk.text, begun + chunk.begin, begun + chunk.end)
+                yield chunk
+
+    def _again(self, error: ProviderError) -> None:
+        if not error.retryable:
+            raise error
+        log.warning("%s failed (%s) and is asked once more", self.synthesizer.name, error.kind)
 
     async def render(self, words: Speech) -> bytes:
         """Give the whole audio of constant words: from memory, from disk, or rendered once for all who wait."""
@@ -83,8 +122,11 @@ class Voice:
             return stored
         try:
             async with asyncio.timeout(DEADLINE):
-                spoken = self.synthesizer.speak(_request(words))
-                chunks = [chunk async for chunk in spoken]
+                try:
+                    chunks = [chunk async for chunk in self.synthesizer.speak(_request(words))]
+                except ProviderError as error:
+                    self._again(error)
+                    chunks = [chunk async for chunk in self.synthesizer.speak(_request(words))]
         except TimeoutError:
             raise ProviderError(self.synthesizer.name, "timeout", retryable=True) from None
         audio = b"".join(chunk for chunk in chunks if isinstance(chunk, bytes))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flowengine.call.ports import SpeechRequest
+from flowengine.call.ports import SpeechRequest, SpokenWord
 from flowengine.call.voice import MAX_BYTES, Voice
 from flowengine.errors import ProviderError
 from flowengine.runtime.effects import Part, Pause, Recording, Speech
@@ -228,3 +228,53 @@ def test_pauses_and_recordings() -> None:
         assert await heard(one, Recording("lost.wav", None)) == b""
 
     run(work())
+
+
+class Hiccup(Synthesizer):
+    """Breaks off in the middle of its first text, or of ``times`` of them; ``fatal`` for good."""
+
+    def __init__(self, *, fatal: bool = False, times: int = 1, tells: bool = True) -> None:
+        super().__init__()
+        self.fatal = fatal
+        self.times = times
+        self.tells = tells
+
+    async def speak(self, request: SpeechRequest) -> AsyncGenerator[bytes | SpokenWord, None]:  # type: ignore[override]  # it tells words
+        self.spoken.append(request)
+        words = request.text.split()
+        for place, word in enumerate(words):
+            if self.tells:
+                yield SpokenWord(word, place * 0.1, place * 0.1 + 0.1)
+        for place, _ in enumerate(words):
+            if place == 2 and len(self.spoken) <= self.times:
+                raise ProviderError(self.name, "unavailable", retryable=not self.fatal)
+            yield bytes([place]) * 800
+
+
+async def chunks(voice: Voice, text: str) -> list[Any]:
+    return [chunk async for chunk in voice.spoken(SpeechRequest(text, "default", "en", 1.0))]
+
+
+@pytest.mark.parametrize("tells", [True, False])
+def test_a_voice_that_breaks_off_is_asked_for_the_rest(tells: bool) -> None:
+    synthesizer = Hiccup(tells=tells)
+    found = run(chunks(voice(synthesizer), "a b c d"))
+    assert [request.text for request in synthesizer.spoken] == ["a b c d", "c d"]
+    assert b"".join(chunk for chunk in found if isinstance(chunk, bytes))[::800] == b"\x00\x01\x00\x01"
+    if tells:
+        assert found[-4] == SpokenWord("c", 0.2, 0.30000000000000004)
+
+
+def test_but_only_once_and_not_when_it_can_not_but_fail() -> None:
+    for synthesizer in (Hiccup(fatal=True), Hiccup(times=2)):
+        with pytest.raises(ProviderError):
+            run(chunks(voice(synthesizer), "a b c d e f"))
+        assert len(synthesizer.spoken) == synthesizer.times
+
+
+def test_what_is_kept_is_spoken_anew_as_a_whole() -> None:
+    synthesizer = Hiccup()
+    words = Speech("a b c", "default", "en", 1.0, constant=True)
+    audio = run(voice(synthesizer).render(words))
+    assert [request.text for request in synthesizer.spoken] == ["a b c", "a b c"]
+    assert audio[::800] == b"\x00\x01\x02"
