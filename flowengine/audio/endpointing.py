@@ -9,7 +9,7 @@ transcriber that tells turns hears more than silence says, so silence gets twice
 turn does not end an utterance whose words are not all there.
 
 What was voice without words for a second ends as an utterance without words: it was a noise. Words that come after
-their utterance was ended belong to nothing any more.
+an utterance of words was ended, and lie in it, belong to nothing any more; after a noise they show that it was none.
 
 Sans-I/O: times are seconds on one clock, given as arguments; ``poll`` must be called every few frames while ``open``.
 """
@@ -39,6 +39,11 @@ TURNS = 2.0
 
 LATE = 1.0
 """Seconds after an end in which words without a voice of their own still belong to it."""
+
+
+LATE_WORDS = 2.5
+"""Seconds that words may take of which the transcriber says that they may come late: its connection is in doubt, or the
+next one hears them once more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +105,7 @@ class Endpointing:
         self._changed = 0.0
         self._asked: float | None = None  # when the final words were asked for, until they come
         self._over = False  # the transcriber ended the turn
+        self._late: float | None = None  # since when words may come late, until some come
         self._confidence = 1.0
 
     @property
@@ -138,6 +144,7 @@ class Endpointing:
         text = self._fresh(text)
         if not text and not self.open:
             return []
+        self._late = None
         found = self._words(now, began, ended)
         if self.open and text != self._interim:
             self._interim, self._changed = text, now
@@ -149,7 +156,7 @@ class Endpointing:
         """Words that will not change; an empty text says that there were none in what was sent."""
         found = self._words(now, began, ended) if text else []
         if self.open:
-            self._interim, self._asked = "", None
+            self._interim, self._asked, self._late = "", None, None
             if text:
                 self._finals.append(text)
                 self._changed = now
@@ -168,14 +175,18 @@ class Endpointing:
         if self.open:
             # Turns that did not end the utterance stay in front; of this one nothing was final before.
             self._finals, self._interim = [*self._finals, text], ""
-            self._over, self._asked, self._changed = True, None, now
+            self._over, self._asked, self._late, self._changed = True, None, None, now
             self._confidence = min(self._confidence, confidence)
         return [*found, *self.poll(now)]
+
+    def words_late(self, now: float) -> None:
+        """The words of the open utterance may come late."""
+        self._late = now if self.open else None
 
     def lost(self, now: float) -> list[Found]:
         """The transcriber is gone: what was understood is all there is."""
         self.transcribed = self._turns = False
-        self._asked = None
+        self._asked = self._late = None
         return [self._end(now, "lost")] if self.open and self.said else self.poll(now)
 
     # --- time
@@ -187,7 +198,10 @@ class Endpointing:
         text = self.said
         if now - self.began >= self.rules.max_speech:
             return [self._end(now, "long")]
+        waits_for_words = self._late is not None and now - self._late < LATE_WORDS and self._silent(now) < LONGEST
         if not text:
+            if waits_for_words:
+                return []
             silent = self._silent(now)
             waits = NO_TRANSCRIPT if self.transcribed else self.rules.speech_end
             return [self._end(now, "noise")] if silent >= waits else []
@@ -196,7 +210,7 @@ class Endpointing:
             return [self._end(now, "complete")]
         if self._over and factor <= 1:
             return [self._end(now, "turn")]
-        if self._asked is not None and now - self._asked < FINAL and self._interim:
+        if waits_for_words or (self._asked is not None and now - self._asked < FINAL and self._interim):
             return []
         enough = self.rules.speech_end * factor * (TURNS if self._turns and not self._over else 1.0)
         if self._silent(now) >= min(max(enough, SHORTEST), LONGEST):
@@ -237,7 +251,8 @@ class Endpointing:
     def _end(self, now: float, why: str) -> Ended:
         ended = now if self._quiet is None else self._quiet
         end = Ended(self.said, self.began, max(self.began, ended), why, self._confidence)
-        self._last_end, self._closed_at = end.ended, now
+        if why != "noise":
+            self._last_end, self._closed_at = end.ended, now
         if self._turns and not self._over:
             # The transcriber's turn goes on, and will be told as a whole.
             self._told += len(self._interim.split())

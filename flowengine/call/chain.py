@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import replace
 from typing import Generic, TypeVar
 
 from flowengine.call.breaker import Breaker
+from flowengine.call.kept import Kept
 from flowengine.call.ports import (
     Answer,
     Called,
@@ -39,6 +39,9 @@ log = logging.getLogger("flowengine.call")
 
 KEPT = 24000
 """Bytes of a stream that the next transcriber hears again: 3 s."""
+
+OPENING = 2.5
+"""Seconds that a transcriber may take to be opened, with whatever it tries, before the next one is asked."""
 
 RATE = 8000
 
@@ -211,8 +214,7 @@ class _ChainedWords:
         self._words: Transcription | None = None
         self._events: AsyncIterator[Heard] | None = None
         self._inner = AsyncExitStack()
-        self._heard: deque[bytes] = deque()
-        self._kept = 0
+        self._kept = Kept(KEPT)
         self._samples = 0  # of the stream
         self._origin = 0  # the stream's sample that is the present vendor's first
 
@@ -231,24 +233,22 @@ class _ChainedWords:
             self._link = link, breaker = self._left.pop(0)
             self._inner = AsyncExitStack()
             try:
-                self._words = await self._inner.enter_async_context(link.listen(self._call, self._expected))
-            except ProviderError as error:
+                async with asyncio.timeout(OPENING):
+                    words = await self._inner.enter_async_context(link.listen(self._call, self._expected))
+            except (ProviderError, TimeoutError) as error:
                 await self._inner.aclose()
-                self._chain._failed(link, breaker, error)
+                late = ProviderError(link.name, "timeout", retryable=True)
+                self._chain._failed(link, breaker, error if isinstance(error, ProviderError) else late)
                 continue
-            self._events = aiter(self._words)
-            self._origin = self._samples - self._kept
-            for audio in self._heard:
-                self._words.send(audio)
+            self._words, self._events = words, aiter(words)
+            self._origin = self._samples - self._kept.size
+            self._kept.tell(words)
             return
 
     def send(self, audio: bytes) -> None:
         """Hand on audio, and keep the last of it for the next vendor."""
         self._samples += len(audio)
-        self._heard.append(audio)
-        self._kept += len(audio)
-        while self._kept > KEPT:
-            self._kept -= len(self._heard.popleft())
+        self._kept.add(audio)
         if self._words is not None:
             self._words.send(audio)
 
@@ -260,11 +260,13 @@ class _ChainedWords:
 
     def began(self) -> None:
         """Somebody speaks."""
+        self._kept.add(True)
         if self._words is not None:
             self._words.began()
 
     def finish(self) -> None:
         """It is quiet."""
+        self._kept.add(False)
         if self._words is not None:
             self._words.finish()
 
@@ -272,20 +274,21 @@ class _ChainedWords:
         return self
 
     async def __anext__(self) -> Heard:
-        while True:
-            if self._events is None or self._link is None:
-                raise StopAsyncIteration
-            link, breaker = self._link
-            try:
-                heard = await anext(self._events)
-            except ProviderError as error:
-                self._words = self._events = None
-                await self._inner.aclose()
-                self._chain._failed(link, breaker, error)
-                await self._next()
-                continue
-            breaker.worked()
-            shift = self._origin / RATE
-            began = None if heard.began is None else heard.began + shift
-            ended = None if heard.ended is None else heard.ended + shift
-            return replace(heard, began=began, ended=ended)
+        if self._events is None or self._link is None:
+            raise StopAsyncIteration
+        link, breaker = self._link
+        try:
+            heard = await anext(self._events)
+        except ProviderError as error:
+            self._words = self._events = None
+            await self._inner.aclose()
+            self._chain._failed(link, breaker, error)
+            await self._next()
+            return Heard("again")
+        breaker.worked()
+        shift = self._origin / RATE
+        began = None if heard.began is None else heard.began + shift
+        ended = None if heard.ended is None else heard.ended + shift
+        if heard.kind in ("final", "end") and ended is not None:
+            self._kept.keep(max(0, self._samples - round(ended * RATE)))  # the next vendor shall not tell it again
+        return replace(heard, began=began, ended=ended)

@@ -186,6 +186,10 @@ class Listening:
 
     def _heard(self, heard: Heard) -> None:
         now = self._clock.now()
+        if heard.kind in ("late", "again"):
+            self.counts["transcriber_again"] += heard.kind == "again"
+            self._endpointing.words_late(now)
+            return
         began, ended = self._when(heard.began), self._when(heard.ended)
         if heard.kind in ("likely_end", "resumed"):
             self._perhaps(heard)

@@ -199,11 +199,13 @@ class Heard:
 
     ``kind``: `started` (the caller began to speak), `interim` (the words since the last final ones, which may still
     change), `final` (the next words, which will not), `likely_end` (perhaps a turn is over: its words), `resumed` (it
-    is not), `end` (it is: all its words, those of finals included; only of one that ``ends_turns``).
+    is not), `end` (it is: all its words, those of finals included; only of one that ``ends_turns``), `late` (it has
+    told nothing for a while though it should: words may come late), `again` (what it heard lately it hears once more,
+    over another connection: as well).
     ``began`` and ``ended`` are seconds of the stream's audio, None where it does not say; ``confidence`` is 0 to 1.
     """
 
-    kind: Literal["started", "interim", "final", "likely_end", "resumed", "end"]
+    kind: Literal["started", "interim", "final", "likely_end", "resumed", "end", "late", "again"]
     text: str = ""
     began: float | None = None
     ended: float | None = None

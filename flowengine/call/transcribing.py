@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 
+from flowengine.call.kept import Kept
 from flowengine.call.ports import Expected, Heard, Transcriber, Transcription
 from flowengine.errors import Bug, ProviderError
 
 CONNECT = 5.0
 """Seconds that opening a stream's words may take."""
 
-KEPT = 24000
-"""Bytes of audio that wait while it is opened: 3 s."""
+KEPT = 32000
+"""Bytes of audio that wait while it is opened: 4 s, so that a connection may be tried twice."""
 
 
 class Transcribing:
@@ -27,17 +27,19 @@ class Transcribing:
         heard: Callable[[Heard], None],
         lost: Callable[[str], None],
     ) -> None:
-        self.dropped = 0  # bytes that came before it was open and did not fit
         self.over = False
         self._transcriber = transcriber
         self._call = call
         self._heard = heard
         self._lost = lost
         self._words: Transcription | None = None
-        self._waiting: deque[bytes] = deque()
-        self._bytes = 0
+        self._waiting = Kept(KEPT)
         self._expected: Expected | None = None
-        self._speech: bool | None = None  # the last that the detector said: somebody speaks, or has stopped
+
+    @property
+    def dropped(self) -> int:
+        """Bytes that came before it was open and did not fit."""
+        return self._waiting.dropped
 
     async def run(self) -> None:
         """Take words until the stream ends (then this is cancelled) or the transcriber is lost.
@@ -64,12 +66,8 @@ class Transcribing:
         self._words = words
         if self._expected is not None:
             words.expect(self._expected)
-        while self._waiting:
-            words.send(self._waiting.popleft())
-        if self._speech is not None:
-            words.began()
-        if self._speech is False:
-            words.finish()
+        self._waiting.tell(words)
+        self._waiting.clear()
 
     def _end(self, why: str) -> None:
         self.over = True
@@ -82,12 +80,7 @@ class Transcribing:
         if self._words is not None:
             self._words.send(audio)
         elif not self.over:
-            self._waiting.append(audio)
-            self._bytes += len(audio)
-            while self._bytes > KEPT:
-                gone = len(self._waiting.popleft())
-                self._bytes -= gone
-                self.dropped += gone
+            self._waiting.add(audio)
 
     def expect(self, expected: Expected) -> None:
         """The call waits for something else."""
@@ -97,12 +90,14 @@ class Transcribing:
 
     def began(self) -> None:
         """Somebody speaks."""
-        self._speech = True
         if self._words is not None:
             self._words.began()
+        elif not self.over:
+            self._waiting.add(True)
 
     def finish(self) -> None:
         """It is quiet."""
-        self._speech = False
         if self._words is not None:
             self._words.finish()
+        elif not self.over:
+            self._waiting.add(False)

@@ -76,10 +76,11 @@ class _FluxLine:
 class _NovaLine:
     """``Line`` of Listen v1."""
 
-    idle = 4.0  # of 10 s after which it closes
-
-    def __init__(self, socket: ClientConnection, client: AsyncV1SocketClient, configure: Any, address: str) -> None:
+    def __init__(
+        self, socket: ClientConnection, client: AsyncV1SocketClient, configure: Any, address: str, idle: float
+    ) -> None:
         self.socket = socket
+        self.idle = idle  # of 10 s after which it closes
         self.address = address
         self.terms: tuple[str, ...] = ()
         self._client = client
@@ -112,8 +113,9 @@ class DeepgramTranscriber:
     ``key`` is the API key. ``end`` is how sure Flux must be that a turn is over (0.5 to 0.9), ``likely`` how sure for a
     likely end (0.3 to 0.9), ``longest_pause`` the seconds of silence that end a turn in any case. ``connect_within`` is
     the deadline for a connection, ``stall`` how long audio may stay without an answer while a turn is open, ``pause``
-    the time before the first repetition, which doubles up to 2 s; pings go out every ``ping_every`` and are answered
-    within ``ping_within``; all in seconds.
+    the time before the first repetition, which doubles up to 2 s; ``look`` lies between two looks at whether an answer
+    is overdue; nova-3 is kept by a message after ``idle`` without audio; pings go out every ``ping_every`` and are
+    answered within ``ping_within``; all in seconds.
     """
 
     name = NAME
@@ -127,9 +129,11 @@ class DeepgramTranscriber:
         end: float = 0.7,
         likely: float = 0.5,
         longest_pause: float = 3.0,
-        connect_within: float = 3.0,
+        connect_within: float = 2.0,
         stall: float = 1.5,
         pause: float = 0.1,
+        look: float = 0.25,
+        idle: float = 4.0,
         ping_every: float = 5.0,
         ping_within: float = 10.0,
     ) -> None:
@@ -143,8 +147,8 @@ class DeepgramTranscriber:
             "eot_timeout_ms": round(longest_pause * 1000),
         }
         self._within = connect_within
-        self._stall = stall
-        self._pause = pause
+        self._times = {"stall": stall, "pause": pause, "look": look}
+        self._idle = idle
         self._pings = {"ping_every": ping_every, "ping_within": ping_within}
         self._clients: tuple[Any, Any, Any] | None = None
 
@@ -161,9 +165,7 @@ class DeepgramTranscriber:
     def listen(self, call: str, expected: Expected) -> DeepgramTranscription:
         """As ``Transcriber.listen``; streams are opened after ``start``."""
         hearing = Turns if self.ends_turns else Words
-        return DeepgramTranscription(
-            self._opened, self._wanted, expected, hearing, stall=self._stall, pause=self._pause
-        )
+        return DeepgramTranscription(self._opened, self._wanted, expected, hearing, **self._times)
 
     async def _opened(self, expected: Expected) -> Line:
         if self._clients is None:
@@ -177,7 +179,7 @@ class DeepgramTranscriber:
         if self.ends_turns:
             line = _FluxLine(socket, v2(websocket=socket), address)
         else:
-            line = _NovaLine(socket, v1(websocket=socket), configure, address)
+            line = _NovaLine(socket, v1(websocket=socket), configure, address, self._idle)
         line.terms = terms
         return line
 

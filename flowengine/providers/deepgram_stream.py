@@ -2,8 +2,11 @@
 
 Theory of operation. Audio is kept for a while (``Sound``). A sender hands it on in messages of 80 ms and a receiver
 tells what comes back. When a connection is lost, the next one hears the last 3 s again, as far as their words were not
-told for good; so a connection's seconds are not the stream's, and ``Sound`` knows how they differ. A connection that
-takes audio and does not answer while a turn is open is asked to end the turn, and given up if it does not.
+told for good; so a connection's seconds are not the stream's, and ``Sound`` knows how they differ.
+
+A connection can be open and dead: it takes audio and tells nothing. Where a turn is open the engine is told to wait,
+then the connection is asked to end the turn, and given up if it does not. Where none is, it is given up when the
+engine's own detector heard a voice and it told nothing of it: both models tell something of silence and noise, too.
 """
 
 from __future__ import annotations
@@ -33,9 +36,8 @@ TRIES = 5
 
 _MINUTE = 60.0
 _LONGEST_PAUSE = 2.0  # seconds between two tries
-_LOOK = 0.25  # seconds between two looks at whether an answer is overdue
 _TAKEN_WITHIN = 3.0  # seconds in which a message must be on its way
-_PONG = 1.0  # seconds for the answer to a ping of ours
+_ENDED_WITHIN = 0.5  # seconds in which a turn must end that we have ended
 
 
 class Line(Protocol):
@@ -81,6 +83,7 @@ class DeepgramTranscription:
         *,
         stall: float,
         pause: float,
+        look: float,
     ) -> None:
         """``wanted`` gives the address and the terms of what is expected; the others are seconds."""
         self.reconnects = 0
@@ -94,6 +97,7 @@ class DeepgramTranscription:
         self._hearing = hearing(self._sound.when)
         self._stall = stall
         self._pause = pause
+        self._look = look
         self._failures = 0  # in a row
         self._tries: deque[float] = deque(maxlen=TRIES)
         self._events = Events()
@@ -101,8 +105,9 @@ class DeepgramTranscription:
         self._finishing = False
         self._ending = False
         self._greeted = False  # this connection has told something
-        self._doubted = False  # somebody speaks, and nothing was told since
+        self._doubted: float | None = None  # since when somebody speaks of whom nothing was told
         self._unheard: float | None = None  # since when audio was sent without an answer
+        self._late = False  # that it takes long was told
         self._replayed = 0.0  # seconds of the stream that this connection must have heard to know of an open turn
         self._line: Line | None = None
         self._task: asyncio.Task[None] | None = None
@@ -118,7 +123,13 @@ class DeepgramTranscription:
         return self._hearing.refused
 
     async def __aenter__(self) -> DeepgramTranscription:
-        self._line = await self._opened(self._expected)
+        try:
+            self._line = await self._opened(self._expected)
+        except ProviderError as error:
+            if not error.retryable:
+                raise
+            await asyncio.sleep(self._pause)
+            self._line = await self._opened(self._expected)
         self._task = asyncio.create_task(self._work(), name="deepgram")
         return self
 
@@ -145,7 +156,8 @@ class DeepgramTranscription:
 
     def began(self) -> None:
         """As ``Transcription.began``: Deepgram has its own detector, but one that hears nothing now may be gone."""
-        self._doubted = True
+        if self._doubted is None:
+            self._doubted = asyncio.get_running_loop().time()
 
     def finish(self) -> None:
         """As ``Transcription.finish``; one that ends turns is left to it."""
@@ -179,6 +191,8 @@ class DeepgramTranscription:
             self._replayed = began + self._sound.waiting / RATE + self._stall
             self._tell(self._hearing.again(began))
         self._greeted, self._unheard, self._ending = False, None, False
+        if self._doubted is not None:  # this one has just been told of the voice
+            self._doubted = asyncio.get_running_loop().time()
         await self._exchange(self._line)
         self._tell(self._hearing.lost())
         await self._leave()
@@ -195,6 +209,7 @@ class DeepgramTranscription:
             raise error
         self._tries.append(now)
         self._failures += 1
+        self._events.put(Heard("again"))
         await asyncio.sleep(min(_LONGEST_PAUSE, self._pause * 2 ** (self._failures - 1)))
 
     async def _leave(self) -> None:
@@ -260,18 +275,18 @@ class DeepgramTranscription:
     # --- what comes in
 
     async def _receive(self, line: Line) -> None:
-        nudged = False
+        nudged = self._late = False
         while self._address == line.address:
             try:
-                async with asyncio.timeout(_LOOK):
+                async with asyncio.timeout(self._look):
                     data = await line.socket.recv(decode=False)
             except TimeoutError:
                 nudged = self._overdue(nudged)
-                await self._probe(line)
+                self._dead()
                 continue
             self._take(data)
             self._settle()
-            nudged = False
+            nudged = self._late = False
 
     def _settle(self) -> None:
         """Look whether a connection that heard again what is kept must have told of the turn that was open."""
@@ -281,9 +296,9 @@ class DeepgramTranscription:
 
     def _take(self, data: bytes) -> None:
         message = decoded(data)
-        self._greeted, self._doubted, self._unheard = True, False, None
+        self._greeted, self._unheard = True, None
         if message.body is not None:  # more than a greeting
-            self._failures = 0
+            self._failures, self._doubted = 0, None
         self.unknown += message.type not in _KNOWN
         self._tell(self._hearing.take(message))
         if self._hearing.due:
@@ -291,11 +306,14 @@ class DeepgramTranscription:
             self.finish()
 
     def _overdue(self, nudged: bool) -> bool:
-        """Look whether an answer is overdue: first the turn is ended by us, then the connection counts as lost."""
+        """Look whether an answer is overdue: that is told, the turn is ended by us, the connection counts as lost."""
         self._settle()
         # Flux greets at once; nova-3 says nothing before there is something to say.
         waits = self._hearing.open or (self._hearing.turns and not self._greeted)
-        if not waits or not self._silent:
+        if self._hearing.open and not self._late and self._silent(self._stall / 2):
+            self._late = True
+            self._tell([Heard("late")])
+        if not waits or not self._silent(_ENDED_WITHIN if nudged else self._stall):
             return nudged
         if nudged or not self._greeted:
             raise ProviderError(NAME, "timeout", retryable=True, detail="no answer to audio")
@@ -304,22 +322,22 @@ class DeepgramTranscription:
         self._news.set()
         return True
 
-    @property
-    def _silent(self) -> bool:
-        """Whether audio was sent for too long without an answer."""
+    def _silent(self, seconds: float) -> bool:
+        """Whether audio was sent for so long without an answer."""
         now = asyncio.get_running_loop().time()
-        return self._unheard is not None and now - self._unheard >= self._stall
+        return self._unheard is not None and now - self._unheard >= seconds
 
-    async def _probe(self, line: Line) -> None:
-        """Somebody speaks and nothing is told: it may be noise, or a connection that is half open, which we ask."""
-        if not self._doubted or not self._silent:
+    def _dead(self) -> None:
+        """Look whether somebody has begun to speak, long ago, and nothing was told; the second time it is lost.
+
+        Flux tells something four times a second, whatever it hears, and nova-3 about once; of nova-3 that is not
+        documented, so it is given twice the time.
+        """
+        limit = self._stall if self._hearing.turns else 2 * self._stall
+        if self._doubted is None or not self._silent(limit):
             return
-        self._doubted = False
-        try:
-            async with asyncio.timeout(_PONG):
-                await (await line.socket.ping())
-        except TimeoutError:
-            raise ProviderError(NAME, "timeout", retryable=True, detail="no answer to a ping") from None
+        if asyncio.get_running_loop().time() - self._doubted >= limit:
+            raise ProviderError(NAME, "timeout", retryable=not self._failures, detail="nothing told of a voice")
 
     def _tell(self, found: list[Heard]) -> None:
         for heard in found:

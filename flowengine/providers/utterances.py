@@ -78,7 +78,7 @@ class Events:
 
     def put(self, heard: Heard) -> None:
         """Tell of one thing; never waits."""
-        if self._heard and self._heard[-1].kind == "interim":
+        if self._heard and self._heard[-1].kind == "interim" and heard.kind not in ("late", "again"):
             self._heard.pop()
         self._heard.append(heard)
         self._news.set()

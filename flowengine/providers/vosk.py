@@ -250,6 +250,7 @@ class VoskTranscription:
                 if attempt == _ATTEMPTS or not error.retryable:
                     raise
                 self.reconnects += 1
+                self._events.put(Heard("again"))
                 utterance.rewind()
             finally:
                 await self._leave()

@@ -9,6 +9,7 @@ import pytest
 
 from flowengine.audio.endpointing import (
     FINAL,
+    LATE_WORDS,
     LONGEST,
     NO_TRANSCRIPT,
     SHORTEST,
@@ -145,6 +146,39 @@ def test_words_that_come_too_late_belong_to_nothing() -> None:
     told.at(3.2).final("hello").at(3.5).interim("there", ended=1.7).at(9.0)
     assert len(told.ends()) == 1
     assert told.it.late == 2
+
+
+def test_words_of_a_noise_show_that_it_was_none() -> None:
+    told = story().at(1.0).speech().at(2.0).quiet().at(3.2).final("hello", ended=1.8).at(9.0)
+    assert [(text, why) for _, text, why in told.ends()] == [("", "noise"), ("hello", "silence")]
+    assert told.it.late == 0
+
+
+def test_words_that_may_come_late_are_waited_for() -> None:
+    def broken(*, words: bool) -> list[tuple[Any, str, str]]:
+        told = story(turns=True).at(1.0).speech().at(1.5).interim("hello").at(2.0).quiet().at(2.9)
+        told.it.words_late(told.now)
+        return (told.at(4.5).turn("hello there") if words else told).at(9.0).ends()
+
+    assert broken(words=True) == [(4.5, "hello there", "turn")]
+    assert broken(words=False) == [(pytest.approx(1.8 + LONGEST, abs=0.03), "hello", "silence")]
+
+
+def test_and_so_is_a_voice_of_which_nothing_was_told() -> None:
+    def broken(*, words: bool) -> list[tuple[Any, str, str]]:
+        told = story(turns=True).at(1.0).speech().at(1.4)
+        told.it.words_late(told.now)
+        told.at(1.6).quiet()
+        return (told.at(3.5).turn("hello") if words else told).at(9.0).ends()
+
+    assert broken(words=True) == [(3.5, "hello", "turn")]
+    assert broken(words=False) == [(pytest.approx(1.4 + LATE_WORDS, abs=0.03), "", "noise")]
+
+
+def test_but_not_for_words_to_which_nothing_can_be_added() -> None:
+    told = story().at(1.0).speech().at(1.5).interim("one two three four five six").at(1.6)
+    told.it.words_late(told.now)
+    assert told.at(9.0).ends() == [(pytest.approx(1.5 + STABLE, abs=0.03), "one two three four five six", "complete")]
 
 
 def test_what_is_said_after_them_is_new() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from flowengine.call.chain import KEPT, ModelChain, TranscriberChain, VoiceChain
+from flowengine.call.chain import KEPT, OPENING, ModelChain, TranscriberChain, VoiceChain
 from flowengine.call.ports import (
     Called,
     Expected,
@@ -22,6 +23,7 @@ from flowengine.call.ports import (
     Usage,
 )
 from flowengine.errors import ProviderError
+from flowengine.testing.virtual_time import let_pass
 
 REQUEST = ModelRequest("default", "", "Help.", [{"role": "user", "text": "hello"}])
 SPEECH = SpeechRequest("one two three four", "default", "en-US", 1.0)
@@ -199,21 +201,54 @@ def test_the_next_transcriber_hears_the_last_seconds_again(on_virtual_time: Call
         async with chain.listen("call", EXPECTED) as words:
             for number in range(5):
                 words.send(bytes([number]) * 8000)
+                if number == 3:
+                    words.began()
             events = aiter(words)
-            found.append(await anext(events))
-            found.append(await anext(events))
+            found += [await anext(events) for _ in range(3)]
             words.send(b"\x09")
-            words.began()
             words.finish()
+            words.began()
         return found
 
     heard = on_virtual_time(story())
     # Five seconds were sent; the second vendor's first sample is that of two seconds.
-    assert heard == [Heard("interim", "one", 0.5, 0.9), Heard("final", "two", 2.5, 3.0)]
-    assert [one[0] for one in second.told if isinstance(one, bytes)] == [2, 3, 4, 9]
+    assert heard == [Heard("interim", "one", 0.5, 0.9), Heard("again"), Heard("final", "two", 2.5, 3.0)]
+    # The voice began where it began, for one that takes whole utterances.
+    told = [one[0] if isinstance(one, bytes) else one for one in second.told]
+    assert told == [2, 3, "began", 4, 9, "finish", "began"]
     assert sum(len(one) for one in second.told if isinstance(one, bytes)) == KEPT + 1
-    assert second.told[-2:] == ["began", "finish"]
     assert first.open == second.open == 0
+
+
+def test_what_was_told_for_good_is_not_heard_again(on_virtual_time: Callable[..., Any]) -> None:
+    first, second = Vendor("a", [[Heard("final", "one", 0.2, 1.0), broken()]]), Vendor("b", [[Heard("final", "two")]])
+
+    async def story() -> list[str]:
+        async with TranscriberChain([first, second]).listen("call", EXPECTED) as words:
+            for number in range(4):
+                words.send(bytes([number]) * 4000)
+            events = aiter(words)
+            return [(await anext(events)).text for _ in range(3)]
+
+    assert on_virtual_time(story()) == ["one", "", "two"]
+    assert [one[0] for one in second.told if isinstance(one, bytes)] == [2, 3]
+
+
+def test_one_that_does_not_open_gives_way_to_the_next(on_virtual_time: Callable[..., Any]) -> None:
+    class Deaf(Vendor):
+        @asynccontextmanager
+        async def listen(self, call: str, expected: Expected) -> AsyncIterator[Script]:
+            await let_pass(60.0)
+            yield Script([], self.told)
+
+    async def story() -> float:
+        begun = asyncio.get_running_loop().time()
+        chain = TranscriberChain([Deaf("a", []), Vendor("b", [[Heard("final", "two")]])])
+        async with chain.listen("call", EXPECTED) as words:
+            assert (await anext(aiter(words))).text == "two"
+        return asyncio.get_running_loop().time() - begun
+
+    assert on_virtual_time(story()) == pytest.approx(OPENING)
 
 
 def test_a_stream_that_nobody_hears_any_more_is_lost(on_virtual_time: Callable[..., Any]) -> None:

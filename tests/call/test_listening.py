@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
-from flowengine.call.ports import Heard, SpeechRequest
+from flowengine.call.ports import Expected, Heard, SpeechRequest, Transcription
 from flowengine.providers.silero import Silero
 from flowengine.testing.labels import Clip, Timeline
 from flowengine.testing.microphone import Echo
@@ -17,6 +18,7 @@ from flowengine.testing.phone import Phone
 from flowengine.testing.report import CallReport
 from flowengine.testing.script import HangUp, Keys, Say, Script, Silence, Step, WaitAudio
 from flowengine.testing.transcriber import ScriptedTranscriber
+from flowengine.testing.virtual_time import let_pass
 from flowengine.testing.voices import Sound
 from tests.conftest import TOKEN, Outcome, ToneVoice, World
 
@@ -132,6 +134,59 @@ def test_words_in_two_breaths_are_one_utterance(
     assert heard(outcome) == ["I would like to speak to somebody"]
     assert outcome.record is not None
     assert outcome.record["path"] == ["main", "somebody"]
+
+
+class Interrupted:
+    """Words by script of which the first turn comes 3.2 s late, as over a connection that had to be replaced."""
+
+    name = "interrupted"
+    ends_turns = True
+
+    def __init__(self, timeline_of: Callable[[str], Timeline]) -> None:
+        self._scripted = ScriptedTranscriber(timeline_of, Heard, ends_turns=True)
+
+    async def start(self) -> None:
+        """Nothing to start."""
+
+    async def aclose(self) -> None:
+        """Nothing to close."""
+
+    @asynccontextmanager
+    async def listen(self, call: str, expected: Expected) -> AsyncIterator[Transcription]:
+        async with self._scripted.listen(call, expected) as words:
+            yield LateWords(words)
+
+
+class LateWords:
+    """See ``Interrupted``."""
+
+    def __init__(self, words: Transcription) -> None:
+        self.send, self.expect, self.began, self.finish = words.send, words.expect, words.began, words.finish
+        self._words = words
+
+    async def __aiter__(self) -> AsyncIterator[Heard]:
+        told = False
+        async for heard in self._words:
+            yield heard
+            if heard.kind == "interim" and not told:
+                told = True
+                await let_pass(0.75)
+                yield Heard("late")
+                await let_pass(1.25)
+                yield Heard("again")
+                await let_pass(1.2)
+
+
+def test_words_that_a_lost_connection_makes_late_are_waited_for(
+    line: Line, spoken: dict[str, Clip], on_virtual_time: Callable[..., Any]
+) -> None:
+    line.words = False
+    line.world.transcriber = Interrupted(line._timeline)
+    outcome = on_virtual_time(line.call(WaitAudio(2.0), Say(spoken["give me an operator please"]), Silence(6.0)))
+    assert heard(outcome) == ["give me an operator please"]
+    assert outcome.record is not None
+    assert outcome.record["path"] == ["main", "operator"]
+    assert outcome.record["counts"]["transcriber_again"] == 1
 
 
 COLLECT = """\

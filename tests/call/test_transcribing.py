@@ -107,12 +107,12 @@ def test_what_is_said_before_it_is_open_waits(on_virtual_time: Callable[..., Any
         await task
 
     stream = run(on_virtual_time, story, Words(opens=0.5))
-    assert stream.words.told == [("open", "call-1"), OTHER, b"one", b"two", "began", "finish", b"three", "closed"]
+    assert stream.words.told == [("open", "call-1"), OTHER, b"one", "began", b"two", "finish", b"three", "closed"]
     assert stream.heard == [Heard("final", "hello")]
     assert stream.lost == ["closed"]
 
 
-def test_so_much_of_it_as_three_seconds(on_virtual_time: Callable[..., Any]) -> None:
+def test_so_much_of_it_as_four_seconds(on_virtual_time: Callable[..., Any]) -> None:
     async def story(stream: Stream) -> None:
         task = asyncio.create_task(stream.it.run())
         for number in range(5):

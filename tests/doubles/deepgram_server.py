@@ -26,7 +26,7 @@ from websockets.http11 import Request, Response
 
 RATE = 8000
 STEP = 640  # bytes between two judgements
-UPDATE = 0.24  # seconds between two updates of a turn
+UPDATE = 0.24  # seconds between two updates
 EAGER, END = 0.32, 0.64  # seconds of silence after which a turn is likely over, and over
 SILENCE = 0xFF
 
@@ -301,6 +301,9 @@ class _Flux(_Connection):
             if len(known) > self.first:
                 self.open, self.eager, self.updated, self.began = True, None, now, known[self.first].begin
                 await self._info("StartOfTurn", now, known)
+            elif now - self.updated >= UPDATE:  # in silence, too: https://developers.deepgram.com/docs/flux/state
+                self.began, self.updated = self.updated, now
+                await self._info("Update", now, known)
             return
         silence = now - words[-1].end
         if self.eager is not None and silence < 0:
@@ -369,6 +372,9 @@ class _Nova(_Connection):
         elif len(known) > self.first and now - self.updated >= 0.48:
             self.updated = now
             await self._results(now, known[self.first :])
+        elif now - self.updated >= 1.0:  # in silence, too, as others' logs of it show
+            self.updated = now
+            await self._results(now, [])
         if self.ended is None and len(known) > self.first:
             self.ended = known[-1].end
         elif self.ended is not None and silence >= 1.0:

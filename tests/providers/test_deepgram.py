@@ -43,11 +43,6 @@ def run(what: Coroutine[Any, Any, T]) -> T:
     return found
 
 
-@pytest.fixture(autouse=True)
-def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flowengine.providers.deepgram_stream._LOOK", 0.05)
-
-
 def said(*parts: str | float) -> bytes:
     """Audio: a word is 240 ms of its byte and 80 ms of silence, a number seconds of silence."""
     silence = b"\xff"
@@ -92,7 +87,7 @@ PORT: type[Transcriber] = DeepgramTranscriber
 
 async def started(server: DeepgramServer, **options: Any) -> DeepgramTranscriber:
     """A transcriber that is ready, without the connection that it was tried with."""
-    transcriber = DeepgramTranscriber("secret", url=server.url, **{"pause": 0.01, **options})
+    transcriber = DeepgramTranscriber("secret", url=server.url, **{"pause": 0.01, "look": 0.05, **options})
     faults, server.faults = server.faults, deque()
     await transcriber.start()
     await server.until(lambda: server.open == 0)
@@ -317,16 +312,16 @@ def test_an_utterance_that_ends_in_noise_is_asked_for_its_words() -> None:
     run(scenario())
 
 
-def test_nova_is_kept_alive(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flowengine.providers.deepgram._NovaLine.idle", 0.05)
-
+def test_nova_is_kept_alive() -> None:
     async def scenario() -> None:
-        async with double() as server, (await started(server, model="nova-3")).listen("call", EN) as stream:
-            await server.until(lambda: server.hearings and server.hearings[0].told("KeepAlive") > 1)
-            assert server.hearings[0].messages == [640]  # the first time silence, as nothing was heard before
-            send(stream, said("help", 0.4))
-            final = await until(aiter(stream), "final")
-            assert (final.text, final.began) == ("help", 0.0)
+        async with double() as server:
+            transcriber = await started(server, model="nova-3", idle=0.05)
+            async with transcriber.listen("call", EN) as stream:
+                await server.until(lambda: server.hearings and server.hearings[0].told("KeepAlive") > 1)
+                assert server.hearings[0].messages == [640]  # the first time silence, as nothing was heard before
+                send(stream, said("help", 0.4))
+                final = await until(aiter(stream), "final")
+                assert (final.text, final.began) == ("help", 0.0)
 
     run(scenario())
 
@@ -343,7 +338,7 @@ def test_a_lost_connection_is_replaced_and_hears_again(fault: str) -> None:
             await server.until(lambda: len(server.hearings) == 2)
             send(stream, said("help", 0.8))
             found = await kinds(heard, "end")
-            assert found.count("started") == 1
+            assert found.count("started") == found.count("again") == 1
             assert stream.reconnects == 1
             # The same audio from the begin on, and the words where they are in the stream.
             assert bytes(server.hearings[1].audio).startswith(said("I", "want", "help"))
@@ -494,11 +489,7 @@ def test_a_connection_that_is_half_open_is_found_by_its_pings() -> None:
     run(scenario())
 
 
-def test_a_caller_who_speaks_into_a_half_open_connection_is_not_kept_waiting_for_a_ping_that_is_due(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("flowengine.providers.deepgram_stream._PONG", 0.1)
-
+def test_a_caller_who_speaks_into_a_half_open_connection_is_not_kept_waiting_for_a_ping_that_is_due() -> None:
     async def scenario() -> None:
         async with double("deaf:1") as server, (await started(server, stall=0.1)).listen("call", EN) as stream:
             send(stream, said(0.08))
@@ -513,15 +504,84 @@ def test_a_caller_who_speaks_into_a_half_open_connection_is_not_kept_waiting_for
     run(scenario())
 
 
-def test_a_voice_that_is_none_for_deepgram_is_no_loss() -> None:
+@pytest.mark.parametrize("model", ["flux-general-en", "nova-3"])
+def test_a_voice_that_is_none_for_deepgram_is_no_loss(model: str) -> None:
     async def scenario() -> None:
-        async with double() as server, (await started(server, stall=0.1)).listen("call", EN) as stream:
+        async with double() as server, (await started(server, stall=0.1, model=model)).listen("call", EN) as stream:
             stream.began()
-            send(stream, said(0.8))
-            await heard_by(server, 6400 + 3200)  # silence of ours came, so there was time to ask
+            send(stream, said(1.6))
+            await heard_by(server, 12800)
             send(stream, said("help", 0.8))
-            assert (await until(aiter(stream), "end")).text == "help"
+            assert (await until(aiter(stream), "end" if "flux" in model else "final")).text == "help"
             assert stream.reconnects == 0
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("model", ["flux-general-en", "nova-3"])
+@pytest.mark.parametrize("fault", ["hang:1", "stall:1"])
+def test_a_connection_that_tells_nothing_of_a_voice_is_given_up_and_what_was_said_is_heard_again(
+    fault: str, model: str
+) -> None:
+    async def scenario() -> None:
+        async with (
+            double(fault) as server,
+            (await started(server, stall=0.1, model=model)).listen("call", EN) as stream,
+        ):
+            heard = aiter(stream)
+            stream.began()
+            send(stream, said("I", "want", 0.4))
+            await server.until(lambda: len(server.hearings) == 2)
+            assert (await anext(heard)).kind == "again"
+            send(stream, said(0.4))
+            assert (await until(heard, "end" if "flux" in model else "final")).text == "I want"
+            assert stream.reconnects == 1
+
+    run(scenario())
+
+
+def test_the_second_such_connection_is_a_loss() -> None:
+    async def scenario() -> None:
+        async with double(*["hang:1"] * 9) as server, (await started(server, stall=0.1)).listen("call", EN) as stream:
+            stream.began()
+            send(stream, said("I", 0.8))
+            with pytest.raises(ProviderError) as caught:
+                await until(aiter(stream), "end")
+            assert (caught.value.kind, server.tries) == ("timeout", 2)
+
+    run(scenario())
+
+
+def test_a_voice_in_the_middle_of_a_call_is_waited_for_as_long() -> None:
+    async def scenario() -> None:
+        async with double("hang:12") as server, (await started(server, stall=0.1)).listen("call", EN) as stream:
+            heard = aiter(stream)
+            send(stream, said("I", 0.72))
+            assert (await until(heard, "end")).text == "I"
+            stream.began()
+            send(stream, said("want", 0.4))
+            assert (await until(heard, "again")).text == ""
+            send(stream, said(0.4))
+            assert (await until(heard, "end")).text == "want"
+            assert (stream.ended, stream.reconnects) == (0, 1)
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("fault", ["503", "429", "mute"])
+def test_a_handshake_that_fails_once_is_tried_again(fault: str) -> None:
+    async def scenario() -> None:
+        async with double() as server:
+            transcriber = await started(server, connect_within=0.2)
+            server.faults.append(fault)
+            async with transcriber.listen("call", EN) as stream:
+                send(stream, said("help", 0.8))
+                assert (await until(aiter(stream), "end")).text == "help"
+                assert server.tries == 2
+            server.faults += [fault, fault]
+            with pytest.raises(ProviderError):
+                async with transcriber.listen("call", EN):
+                    pass
 
     run(scenario())
 
