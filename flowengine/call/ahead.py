@@ -25,11 +25,16 @@ class Ahead:
         request: ModelRequest,
         spawn: Callable[[Coroutine[object, object, None], str], asyncio.Task[None]],
     ) -> None:
-        self.usage = Usage(model.name, request.model)
         self._model = model
+        self._answer: Answer | None = None
         self._request = request
         self._parts: asyncio.Queue[Said | Called | ProviderError | None] = asyncio.Queue(WAITING)
         self._task = spawn(self._read(), "think ahead")
+
+    @property
+    def usage(self) -> Usage:
+        """What was used of who answers."""
+        return self._answer.usage if self._answer is not None else Usage(self._model.name, self._request.model)
 
     def fits(self, model: LanguageModel, request: ModelRequest) -> bool:
         """Say whether this is the answer to what is asked now."""
@@ -42,7 +47,7 @@ class Ahead:
     async def _read(self) -> None:
         try:
             async with self._model.answer(self._request) as answer:
-                self.usage = answer.usage
+                self._answer = answer
                 async for part in answer:
                     await self._parts.put(part)
         except ProviderError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from flowengine.audio.playout import Playout
@@ -12,7 +12,7 @@ from flowengine.call.clock import CallClock
 from flowengine.call.engine import Engine
 from flowengine.call.listening import Listening
 from flowengine.call.ports import Usage
-from flowengine.call.prices import Price, summed
+from flowengine.call.prices import summed
 from flowengine.call.recording import Recorder
 from flowengine.call.replying import Replying, Turn
 from flowengine.call.running import Running
@@ -38,13 +38,14 @@ class Apparatus:
         kick: Callable[[], None],
     ) -> None:
         self.turns: list[Turn] = []  # what models' answers took and used
+        self._spoken: list[Usage] = []  # by its vendor
         self._engine = engine
         self._interpreter = interpreter
         self._clock = clock
         self._put = put
         self._note = note
         self._spawn = spawn
-        self.speaking = Speaking(playout, engine.voice, put, spawn, kick, clock)
+        self.speaking = Speaking(playout, engine.voice, put, spawn, kick, clock, self._spoke)
         self.listening = (
             Listening(call, engine.ears, engine.transcriber, self.speaking, clock, put, note, spawn, self._think_ahead)
             if engine.ears
@@ -52,7 +53,7 @@ class Apparatus:
         )
         self.recorder = Recorder(call, engine.recordings, self.speaking, clock, put, engine.spawn)
         self.replying = Replying(
-            engine.models, engine.voice, self.speaking, clock, put, spawn, self._caller_quiet, self._turned
+            engine.models, engine.voice, self.speaking, clock, put, spawn, self._caller_quiet, self._turned, self._spoke
         )
         self._running = Running(engine, call, self._tool_ended)
         self._warmed = not engine.models
@@ -62,19 +63,11 @@ class Apparatus:
         """What was odd in what was heard, by kind."""
         return self.listening.counts if self.listening else Counter()
 
-    @property
-    def prices(self) -> Mapping[str, Price]:
-        """What things cost."""
-        return self._engine.prices
-
     def used(self) -> list[Usage]:
         """Give what this stream has used of its vendors: words heard, words spoken, and what models read and wrote."""
         found = [turn.usage for turn in self.turns if turn.usage is not None]
-        if spoken := sum(turn.characters for turn in self.turns):
-            found.append(Usage(self._engine.voice.synthesizer.name, characters=spoken))
-        if self.listening is not None and self._engine.transcriber is not None and self.listening.transcribed:
-            found.append(Usage(self._engine.transcriber.name, seconds=self.listening.transcribed))
-        return summed(found)
+        heard = self.listening.used() if self.listening is not None else []
+        return summed([*found, *self._spoken, *heard])
 
     def take(self, audio: bytes, now: float, carrier_time: float | None) -> None:
         """Take the caller's µ-law audio."""
@@ -151,6 +144,9 @@ class Apparatus:
     async def _caller_quiet(self) -> None:
         if self.listening is not None:
             await self.listening.quiet.wait()
+
+    def _spoke(self, used: Usage) -> None:
+        self._spoken = summed([*self._spoken, used])
 
     def _turned(self, turn: Turn) -> None:
         self.turns.append(turn)

@@ -20,6 +20,7 @@ from flowengine.call.ports import MediaTransport, StoredCall
 from flowengine.call.record import facts_of, record_of
 from flowengine.call.running import Running
 from flowengine.call.session import CallSession, StreamEnd
+from flowengine.call.tally import Tally
 from flowengine.call.tokens import LIFETIME, Signer, StreamToken, new_id
 from flowengine.errors import Bug, RemoteError
 from flowengine.runtime import arguments, trace
@@ -274,6 +275,7 @@ class Calls:
             state="dropped",
             snapshot=session.interpreter.snapshot(),
             saved=session.clock.at(),
+            tally=session.tally().plain(),
         )
         if changed is not None:
             self.engine.spawn(self._await_return(session), f"await return of {call.id}")
@@ -283,7 +285,7 @@ class Calls:
         await asyncio.sleep(RETURN_WITHIN)
         gone = await self._hang_up(call, {"dropped"}, "caller.hangup")
         if gone is not None:
-            await self._hung_up(call, session.interpreter, session.clock.at(), "caller.hangup", dropped=True)
+            await self._hung_up(gone, session.interpreter, session.clock.at(), "caller.hangup", dropped=True)
 
     async def _await_request(self, session: CallSession) -> None:
         """A caller who leaves in the instant of a transfer is told of by nobody: the carrier just never asks."""
@@ -292,7 +294,7 @@ class Calls:
         self._unasked.pop(call.id, None)
         gone = await self._hang_up(call, {"transferring"}, "caller.hangup")
         if gone is not None:
-            await self._hung_up(call, session.interpreter, session.clock.at(), "caller.hangup", dropped=True)
+            await self._hung_up(gone, session.interpreter, session.clock.at(), "caller.hangup", dropped=True)
 
     async def _hang_up(self, call: StoredCall, when: Collection[str], reason: str) -> StoredCall | None:
         """Note that we end a call, and why, so that its record is written even if this process does not live to it."""
@@ -320,7 +322,8 @@ class Calls:
         self, call: StoredCall, interpreter: Interpreter, reason: str, session: CallSession | None
     ) -> None:
         """Write the one record of the call."""
-        record = record_of(call, interpreter, reason, session, self.engine.wall())
+        tally = session.tally() if session is not None else Tally.of(call.tally)
+        record = record_of(call, interpreter, reason, tally, self.engine.prices, self.engine.wall())
         if not await self.engine.store.finish_call(call.id, record):
             self.engine.counts["second_record"] += 1
 

@@ -22,6 +22,7 @@ from flowengine.call.ports import (
     Expected,
     Heard,
     LanguageModel,
+    Metered,
     ModelRequest,
     Said,
     SpeechRequest,
@@ -32,6 +33,7 @@ from flowengine.call.ports import (
     Transcription,
     Usage,
 )
+from flowengine.call.prices import summed
 from flowengine.errors import ProviderError
 from flowengine.runtime.clauses import unspoken
 
@@ -54,7 +56,7 @@ class _Chain(Generic[One]):
     def __init__(self, links: Sequence[One]) -> None:
         if not links:
             raise ValueError("a chain has a link at least")
-        self.name = "+".join(link.name for link in links)
+        self.name = links[0].name  # so what it has said before is found when others are put behind it
         self.changes = 0  # how often another than the first took over
         self._links: list[tuple[One, Breaker]] = [(link, Breaker()) for link in links]
 
@@ -84,7 +86,7 @@ class _Chain(Generic[One]):
     def _failed(self, link: One, breaker: Breaker, error: ProviderError) -> None:
         breaker.failed(error.kind, _now())
         self.changes += 1
-        log.warning("%s failed (%s); the next of %s is asked", link.name, error.kind, self.name)
+        log.warning("%s failed (%s); the next one is asked", link.name, error.kind)
 
 
 def _now() -> float:
@@ -151,8 +153,8 @@ class VoiceChain(_Chain[Synthesizer]):
 
     def __init__(self, links: Sequence[Synthesizer]) -> None:
         super().__init__(links)
-        # What the others say in the place of the first is not kept, so its name and version are those of what is.
-        self.version = f"{links[0].name} {links[0].version}"
+        # What the others say in the place of the first is not kept, so name and version are those of what is.
+        self.version = links[0].version
 
     async def speak(self, request: SpeechRequest) -> AsyncGenerator[bytes | SpokenWord | Substitute, None]:
         """Speak with the first that can; when it fails in the middle the next says the rest."""
@@ -217,6 +219,8 @@ class _ChainedWords:
         self._kept = Kept(KEPT)
         self._samples = 0  # of the stream
         self._origin = 0  # the stream's sample that is the present vendor's first
+        self._given = 0  # samples that it was given
+        self._used: list[Usage] = []  # of those before
 
     async def open(self) -> None:
         """Open the next vendor that can be opened; raises ``ProviderError`` when none is left."""
@@ -242,6 +246,7 @@ class _ChainedWords:
                 continue
             self._words, self._events = words, aiter(words)
             self._origin = self._samples - self._kept.size
+            self._given = self._kept.size
             self._kept.tell(words)
             return
 
@@ -250,7 +255,15 @@ class _ChainedWords:
         self._samples += len(audio)
         self._kept.add(audio)
         if self._words is not None:
+            self._given += len(audio)
             self._words.send(audio)
+
+    def used(self) -> list[Usage]:
+        """Give what was used of each vendor."""
+        found = list(self._used)
+        if self._words is not None and self._link is not None:
+            found += _used(self._link[0], self._words, self._given)
+        return summed(found)
 
     def expect(self, expected: Expected) -> None:
         """The call waits for something else."""
@@ -280,6 +293,7 @@ class _ChainedWords:
         try:
             heard = await anext(self._events)
         except ProviderError as error:
+            self._used = self.used()
             self._words = self._events = None
             await self._inner.aclose()
             self._chain._failed(link, breaker, error)
@@ -292,3 +306,7 @@ class _ChainedWords:
         if heard.kind in ("final", "end") and ended is not None:
             self._kept.keep(max(0, self._samples - round(ended * RATE)))  # the next vendor shall not tell it again
         return replace(heard, began=began, ended=ended)
+
+
+def _used(link: Transcriber, words: Transcription, given: int) -> list[Usage]:
+    return words.used() if isinstance(words, Metered) else [Usage(link.name, seconds=round(given / RATE, 3))]

@@ -24,7 +24,7 @@ from flowengine.audio.mulaw import SILENCE
 from flowengine.audio.vad import SPEECH, Activity, CallerLevel, Window
 from flowengine.call.clock import CallClock
 from flowengine.call.ears import Ears
-from flowengine.call.ports import Expected, Heard, Transcriber
+from flowengine.call.ports import Expected, Heard, Transcriber, Usage
 from flowengine.call.speaking import Playing, Speaking
 from flowengine.call.transcribing import Transcribing
 from flowengine.call.voice import RATE
@@ -89,10 +89,9 @@ class Listening:
         turns = transcriber is not None and transcriber.ends_turns
         self._endpointing = Endpointing(transcribed=transcriber is not None, turns=turns)
 
-    @property
-    def transcribed(self) -> float:
-        """How many seconds of audio a transcriber was given."""
-        return self._received / RATE if self._task is not None else 0.0
+    def used(self) -> list[Usage]:
+        """Give what this stream has used of its transcriber."""
+        return self._transcribing.used() if self._transcribing is not None else []
 
     # --- what comes in
 

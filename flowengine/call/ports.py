@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 ANSWER = (
     256 * 1024
@@ -114,7 +114,10 @@ class Called:
 
 @dataclass(slots=True)
 class Usage:
-    """What was used, for the bill: zero where it does not apply; ``estimated`` where the vendor has not said."""
+    """What was used, for the bill: zero where it does not apply; ``estimated`` where the vendor has not said.
+
+    ``seconds`` are of audio that was heard, ``failed`` requests that failed, repeated or not.
+    """
 
     provider: str
     model: str = ""
@@ -123,6 +126,7 @@ class Usage:
     output_tokens: int = 0
     characters: int = 0
     seconds: float = 0.0
+    failed: int = 0
     estimated: bool = True
 
 
@@ -133,7 +137,9 @@ class Answer(Protocol):
     from the beginning and is right, or an estimate, whenever it is read, after a cancel too.
     """
 
-    usage: Usage
+    @property
+    def usage(self) -> Usage:
+        """Give what was used so far."""
 
     def __aiter__(self) -> AsyncIterator[Said | Called]:
         """Give words and calls as they come."""
@@ -234,6 +240,14 @@ class Transcription(Protocol):
         """Give what is heard, as it comes."""
 
 
+@runtime_checkable
+class Metered(Protocol):
+    """A ``Transcription`` that knows better than by the length of the stream what it has used."""
+
+    def used(self) -> list[Usage]:
+        """Give it, by provider and model, so far."""
+
+
 class Transcriber(Protocol):
     """Turns speech into words. One object serves all calls of a process.
 
@@ -311,6 +325,7 @@ class StoredCall:
     (the record is written).
     ``streams`` counts the streams that were opened: who holds the number of the latest one owns the call.
     ``pending`` is what waits for the next request of the carrier, or ``{"ended": reason}`` of a call that we end;
+    ``tally`` is what it used and met so far (``tally``), saved with the ``snapshot``.
     ``started`` is the wall clock in seconds since 1970, as is ``lost_at``: when nobody has the call in hand any more.
     """
 
@@ -333,6 +348,7 @@ class StoredCall:
     snapshot: dict[str, Any] | None = None
     saved: float = 0.0
     pending: dict[str, Any] | None = None
+    tally: dict[str, Any] | None = None
     lost_at: float = 0.0
 
 
@@ -363,7 +379,9 @@ class Store(Protocol):
         ``opened`` adds one to ``streams``, ``offered`` one to ``offers``.
         """
 
-    def save_snapshot(self, call_id: str, streams: int, snapshot: dict[str, Any], saved: float) -> None:
+    def save_snapshot(
+        self, call_id: str, streams: int, snapshot: dict[str, Any], saved: float, tally: dict[str, Any]
+    ) -> None:
         """Queue a snapshot; it is dropped when a newer stream of the call has been opened."""
 
     async def finish_call(self, call_id: str, record: Mapping[str, Any]) -> bool:

@@ -1,7 +1,7 @@
 """What a call has cost, by list prices: an estimate for comparing flows, never a bill.
 
-The prices are the vendors' public lists of 20 November 2026 in US dollars; the settings may override each of them
-(`prices`). What has no price here costs nothing here, and the record says so by leaving `cost` out.
+The prices are the vendors' public lists as they were known on 26 November 2026, in US dollars; the settings may
+override each of them (`prices`). What has no price has no cost here either: the record's `cost` is null then.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from flowengine.call.ports import Usage
 
-DATED = "2026-11-20"
 _MILLION = 1e6
 
 
@@ -35,6 +34,12 @@ PRICES: Mapping[str, Price] = {
     "deepgram/flux-general-multi": Price(minute=0.0078),
     "deepgram/nova-3": Price(minute=0.0048),
     "cartesia": Price(characters=38.0),
+    "elevenlabs": Price(characters=50.0),
+    "openai/gpt-4.1": Price(input=2.0, cached=0.5, output=8.0),
+    "openai/gpt-4.1-mini": Price(input=0.40, cached=0.10, output=1.60),
+    "openai/gpt-4.1-nano": Price(input=0.10, cached=0.025, output=0.40),
+    # It is paid by tokens of audio, which come to $0.015 a minute: some 900 characters.
+    "openai_speech": Price(characters=16.7),
     # On the user's own machine.
     "local": Price(),
     "sphinx": Price(),
@@ -67,5 +72,6 @@ def summed(used: Iterable[Usage]) -> list[Usage]:
         total.output_tokens += one.output_tokens
         total.characters += one.characters
         total.seconds = round(total.seconds + one.seconds, 3)
+        total.failed += one.failed
         total.estimated = total.estimated or one.estimated
     return list(found.values())

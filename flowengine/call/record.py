@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import Field, asdict, dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from flowengine.call.ports import StoredCall, Usage
-from flowengine.call.prices import cost
-from flowengine.call.session import CallSession
+from flowengine.call.ports import StoredCall
+from flowengine.call.prices import Price, cost
+from flowengine.call.tally import Tally
 from flowengine.runtime.interpreter import Interpreter
 
 ENDED_REASONS: Final = (
@@ -67,22 +68,25 @@ class CallRecord:
     streams: int = field(metadata=_told("Its media streams: one, and one more after each transfer that came back."))
     ended_reason: str = field(metadata=_told("How it ended.", enum=list(ENDED_REASONS)))
     fault: str = field(metadata=_told("Whose doing that was: `ended_reason` up to its dot.", enum=list(FAULTS)))
-    gaps: int = field(metadata=_told("How often our audio was late in the last stream."))
+    gaps: int = field(metadata=_told("How often our audio was late."))
     turns: list[dict[str, float]] = field(
         metadata=_told(
-            "Each answer of a language model in the last stream: seconds from the question to its first `word`, to "
-            "the first `clause` that is spoken, and to its first `audio`."
+            "Each answer of a language model, of a long call the last 200: seconds from the question to its first "
+            "`word`, to the first `clause` that is spoken, and to its first `audio`."
         )
     )
     usage: list[dict[str, Any]] = field(
-        metadata=_told("What was used in the last stream, by provider and model: tokens, characters, seconds of audio.")
+        metadata=_told(
+            "What was used, by provider and model: tokens, characters, seconds of audio; and how many requests "
+            "`failed`. Words that are the same in every call are spoken once for all, and are in no record."
+        )
     )
     cost: float | None = field(
         metadata=_told("What that costs by list prices, in dollars; null where one of them has no price.")
     )
     counts: dict[str, int] = field(
         metadata=_told(
-            "What was odd in the last stream, by kind: messages repeated, unknown or broken; pauses of prompts."
+            "What was odd, by kind: messages repeated, unknown or broken; pauses of prompts; lost transcribers."
         )
     )
 
@@ -110,11 +114,6 @@ def _name(one: Field[Any]) -> str:
     return str(one.metadata["name"] or one.name)
 
 
-def _used(used: Usage) -> dict[str, Any]:
-    """Give what was used without what was not."""
-    return {name: value for name, value in asdict(used).items() if value or name == "provider"}
-
-
 def facts_of(call: StoredCall) -> dict[str, Any]:
     """Give what is known of a call from its beginning, without its numbers."""
     return {
@@ -128,11 +127,10 @@ def facts_of(call: StoredCall) -> dict[str, Any]:
 
 
 def record_of(
-    call: StoredCall, interpreter: Interpreter, reason: str, session: CallSession | None, now: float
+    call: StoredCall, interpreter: Interpreter, reason: str, tally: Tally, prices: Mapping[str, Price], now: float
 ) -> dict[str, Any]:
-    """Give the record of a call that has ended; ``now`` is the wall clock, ``session`` its last stream's."""
+    """Give the record of a call that has ended; ``now`` is the wall clock."""
     begun = interpreter.begun
-    used = session.parts.used() if session else []
     return CallRecord(
         **facts_of(call),
         caller=call.caller,
@@ -144,9 +142,6 @@ def record_of(
         streams=call.streams,
         ended_reason=reason,
         fault=reason.partition(".")[0],
-        gaps=session.playout.gaps if session else 0,
-        turns=[turn.stages() for turn in session.parts.turns if turn.stages()] if session else [],
-        usage=[_used(one) for one in used],
-        cost=cost(used, session.parts.prices) if session else 0.0,
-        counts=dict(session.counts) if session else {},
+        cost=cost(tally.usage, prices),
+        **tally.plain(),
     ).plain()

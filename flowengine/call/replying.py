@@ -23,7 +23,7 @@ from flowengine.call.ahead import Ahead
 from flowengine.call.clock import CallClock
 from flowengine.call.ports import Called, LanguageModel, ModelRequest, ModelTool, Said, SpeechRequest, SpokenWord, Usage
 from flowengine.call.speaking import Playing, Speaking
-from flowengine.call.voice import RATE, Voice
+from flowengine.call.voice import RATE, Meter, Voice
 from flowengine.errors import ProviderError
 from flowengine.runtime import effects as wish
 from flowengine.runtime import events as fact
@@ -56,7 +56,6 @@ class Turn:
     clause: float | None = None
     audio: float | None = None
     usage: Usage | None = None
-    characters: int = 0
 
     def stages(self) -> dict[str, float]:
         """Give the times by stage: the model's first word, its first clause, the first audio of the voice."""
@@ -80,6 +79,7 @@ class Replying:
         spawn: Spawn,
         quiet: Callable[[], Coroutine[object, object, None]],
         turned: Callable[[Turn], None],
+        meter: Meter,
     ) -> None:
         self._models = models
         self._voice = voice
@@ -89,6 +89,7 @@ class Replying:
         self._spawn = spawn
         self._quiet = quiet
         self._turned = turned
+        self._meter = meter
         self._reply: _Reply | None = None
         self._ahead: Ahead | None = None
 
@@ -174,9 +175,11 @@ class _Reply:
         asked = self._ahead.taken() if self._ahead is not None else self._model.answer(_request(self.effect))
         try:
             async with asked as answer:
-                self._turn.usage = answer.usage
-                async for part in answer:
-                    await self._take(part)
+                try:
+                    async for part in answer:
+                        await self._take(part)
+                finally:
+                    self._turn.usage = answer.usage  # only now: of several vendors it is that of who answered
         except (ProviderError, TimeoutError) as error:
             self._failed = error.kind if isinstance(error, ProviderError) else "timeout"
             if not self._begun:
@@ -218,7 +221,6 @@ class _Reply:
             while (clause := await self._next()) is not None:
                 if self._turn.clause is None:
                     self._turn.clause = self._since()
-                self._turn.characters += len(clause)
                 await self._clause(clause)
         except (ProviderError, TimeoutError) as error:
             self._failed = error.kind if isinstance(error, ProviderError) else "timeout"
@@ -242,7 +244,7 @@ class _Reply:
         """Say that it takes a moment: no part of what the model said."""
         self._said.append(_Clause("", self._samples))
         for part in self.effect.filler:
-            async with aclosing(self._owner._voice.audio(part)) as chunks:
+            async with aclosing(self._owner._voice.audio(part, self._owner._meter)) as chunks:
                 async for chunk in chunks:
                     await self._queue_audio(chunk)
 
@@ -251,7 +253,7 @@ class _Reply:
         self._said.append(clause)
         effect = self.effect
         request = SpeechRequest(text, effect.voice, effect.lang, effect.rate)
-        async with aclosing(self._owner._voice.spoken(request)) as chunks:
+        async with aclosing(self._owner._voice.spoken(request, self._owner._meter)) as chunks:
             while True:
                 async with asyncio.timeout(CLAUSE):
                     chunk = await anext(chunks, None)

@@ -24,6 +24,7 @@ from flowengine.call.hearing import Hearing
 from flowengine.call.line import Line
 from flowengine.call.ports import MediaTransport, StoredCall
 from flowengine.call.settling import dial, settle
+from flowengine.call.tally import Tally
 from flowengine.errors import Bug, RemoteError
 from flowengine.runtime import effects as wish
 from flowengine.runtime import events as fact
@@ -107,6 +108,12 @@ class CallSession:
     def counts(self) -> Counter[str]:
         """What was odd in this stream, by kind: in the carrier's messages, and in what was heard."""
         return self.hearing.counts + self.parts.counts
+
+    def tally(self) -> Tally:
+        """Give what the call used, took and met so far, on this stream and on those before it."""
+        stages = [turn.stages() for turn in self.parts.turns]
+        present = Tally(self.parts.used(), [one for one in stages if one], dict(self.counts), self.playout.gaps)
+        return Tally.of(self.call.tally).plus(present)
 
     # --- the adapter's side
 
@@ -227,9 +234,9 @@ class CallSession:
             await self._carry_out(effect)
 
     def _save(self) -> None:
-        snapshot = self.interpreter.snapshot()
+        snapshot, tally = self.interpreter.snapshot(), self.tally().plain()
         try:
-            self._engine.store.save_snapshot(self.call.id, self.call.streams, snapshot, self.clock.at())
+            self._engine.store.save_snapshot(self.call.id, self.call.streams, snapshot, self.clock.at(), tally)
         except RemoteError:
             self._engine.counts["store.failed"] += 1
 
@@ -277,7 +284,7 @@ class CallSession:
         if state == "hangup":
             # What this process may not live to write down another one finds.
             pending = {"ended": reason}
-        ours = await settle(self._engine, self.call, self.interpreter, self.clock, state, pending)
+        ours = await settle(self._engine, self.call, self.interpreter, self.clock, state, pending, self.tally())
         self._superseded = not ours
         self._finish(state, reason)
 

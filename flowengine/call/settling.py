@@ -9,6 +9,7 @@ from flowengine.call.clock import CallClock
 from flowengine.call.engine import Engine
 from flowengine.call.lost import lost_at
 from flowengine.call.ports import StoredCall
+from flowengine.call.tally import Tally
 from flowengine.errors import RemoteError
 from flowengine.runtime import effects as wish
 from flowengine.runtime.interpreter import Interpreter
@@ -36,6 +37,7 @@ async def settle(
     clock: CallClock,
     state: str,
     pending: dict[str, Any] | None,
+    tally: Tally,
 ) -> bool:
     """Write it down; False when the call went on with a newer stream, so that nobody asks for it.
 
@@ -51,6 +53,7 @@ async def settle(
             lost_at=lost_at(state, engine.wall(), pending),
             snapshot=interpreter.snapshot(),
             saved=clock.at(),
+            tally=tally.plain(),
         )
     except RemoteError as error:
         log.error("the store did not take the end of call %s: %s", call.id, error)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from flowengine.audio import mulaw, tones
 from flowengine.audio import playout as ledger
 from flowengine.call.clock import CallClock
-from flowengine.call.voice import RATE, Voice
+from flowengine.call.voice import RATE, Meter, Voice
 from flowengine.errors import ProviderError
 from flowengine.runtime import events as fact
 from flowengine.runtime.effects import PlayPrompt, Policy
@@ -59,6 +59,7 @@ class Speaking:
         spawn: Callable[[Coroutine[object, object, None], str], asyncio.Task[None]],
         kick: Callable[[], None],
         clock: CallClock,
+        meter: Meter,
     ) -> None:
         self.playout = playout
         self.prompt: Playing | None = None
@@ -67,6 +68,7 @@ class Speaking:
         self._spawn = spawn
         self._kick = kick
         self._clock = clock
+        self._meter = meter
         self._task: asyncio.Task[None] | None = None
         self._room = asyncio.Event()
         self._keys: dict[str, str] = {}  # key tones that are queued, by their item
@@ -127,7 +129,7 @@ class Speaking:
         """Bring the parts to the playout in order; a voice that fails ends the prompt."""
         try:
             for part in effect.parts:
-                async with aclosing(self._voice.audio(part)) as chunks:
+                async with aclosing(self._voice.audio(part, self._meter)) as chunks:
                     if not await self._queue(effect.prompt, chunks):
                         return
         except (ProviderError, TimeoutError) as error:

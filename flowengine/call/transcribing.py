@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 
 from flowengine.call.kept import Kept
-from flowengine.call.ports import Expected, Heard, Transcriber, Transcription
+from flowengine.call.ports import Expected, Heard, Metered, Transcriber, Transcription, Usage
 from flowengine.errors import Bug, ProviderError
 
 CONNECT = 5.0
@@ -15,6 +15,9 @@ CONNECT = 5.0
 
 KEPT = 32000
 """Bytes of audio that wait while it is opened: 4 s, so that a connection may be tried twice."""
+
+
+RATE = 8000
 
 
 class Transcribing:
@@ -35,6 +38,8 @@ class Transcribing:
         self._words: Transcription | None = None
         self._waiting = Kept(KEPT)
         self._expected: Expected | None = None
+        self._told = 0  # bytes that it was given
+        self._meter: Metered | None = None
 
     @property
     def dropped(self) -> int:
@@ -62,8 +67,16 @@ class Transcribing:
         except TimeoutError:
             self._end("timeout")
 
+    def used(self) -> list[Usage]:
+        """Give what was used of it so far; of one that does not say, the seconds that it was given."""
+        if self._meter is not None:
+            return self._meter.used()
+        return [Usage(self._transcriber.name, seconds=round(self._told / RATE, 3))] if self._told else []
+
     def _open(self, words: Transcription) -> None:
         self._words = words
+        self._meter = words if isinstance(words, Metered) else None
+        self._told += self._waiting.size
         if self._expected is not None:
             words.expect(self._expected)
         self._waiting.tell(words)
@@ -78,6 +91,7 @@ class Transcribing:
     def send(self, audio: bytes) -> None:
         """Hand on µ-law audio, in order."""
         if self._words is not None:
+            self._told += len(audio)
             self._words.send(audio)
         elif not self.over:
             self._waiting.add(audio)

@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import Any
 
 from flowengine.audio import mulaw
-from flowengine.call.ports import AudioStore, SpeechRequest, SpokenWord, Substitute, Synthesizer
+from flowengine.call.ports import AudioStore, SpeechRequest, SpokenWord, Substitute, Synthesizer, Usage
 from flowengine.errors import ProviderError
 from flowengine.runtime.clauses import unspoken
 from flowengine.runtime.effects import Part, Pause, Recording, Speech
@@ -28,6 +28,8 @@ MAX_BYTES = 64 << 20
 DEADLINE = 10.0
 
 Spawn = Callable[[Coroutine[Any, Any, bytes], str], asyncio.Task[bytes]]
+Meter = Callable[[Usage], None]
+"""Is told what a call uses of a voice."""
 
 
 class Voice:
@@ -53,8 +55,8 @@ class Voice:
             return self.ready(part.words) if part.words else b""
         return self._remembered(self._key(part)) if part.constant else None
 
-    async def audio(self, part: Part) -> AsyncGenerator[bytes, None]:
-        """Yield a part's audio as it comes; raises ``ProviderError``."""
+    async def audio(self, part: Part, meter: Meter) -> AsyncGenerator[bytes, None]:
+        """Yield a part's audio as it comes; raises ``ProviderError``. ``meter`` is told what is spoken for it alone."""
         audio = self.ready(part)
         if audio is not None:
             yield audio
@@ -66,38 +68,30 @@ class Voice:
             yield await self.render(words)
             return
         # Closed by hand: a prompt that is cut cancels its request now, not when the collector comes by.
-        async with aclosing(self.spoken(_request(words))) as chunks:
+        async with aclosing(self.spoken(_request(words), meter)) as chunks:
             async for chunk in chunks:
                 if isinstance(chunk, bytes):
                     yield chunk
 
-    async def spoken(self, request: SpeechRequest) -> AsyncGenerator[bytes | SpokenWord | Substitute, None]:
+    async def spoken(
+        self, request: SpeechRequest, meter: Meter
+    ) -> AsyncGenerator[bytes | SpokenWord | Substitute, None]:
         """As ``Synthesizer.speak``; raises ``ProviderError`` when it fails twice, or can not but fail."""
-        samples = 0
-        words: list[tuple[str, float, float]] = []
-        try:
-            async with aclosing(self.synthesizer.speak(request)) as chunks:
-                async for chunk in chunks:
-                    if isinstance(chunk, bytes):
-                        samples += len(chunk)
-                    elif isinstance(chunk, SpokenWord):
-                        words.append((chunk.text, chunk.begin, chunk.end))
-                    yield chunk
-            return
-        except ProviderError as error:
-            self._again(error)
-        begun = samples / RATE
-        rest = unspoken(request.text, words, begun) if samples else request.text
-        if not rest:
-            return
-        async with aclosing(self.synthesizer.speak(replace(request, text=rest))) as chunks:
-            async for chunk in chunks:
-                if isinstance(chunk, SpokenWord):
-                    chunk = SpokenWord(chunk.text, begun + chunk.begin, begun + chunk.end)
-                yield chunk
+        progress = _Progress(request.text, self.synthesizer.name, meter)
+        for last in (False, True):
+            try:
+                async with aclosing(self.synthesizer.speak(replace(request, text=progress.rest()))) as chunks:
+                    async for chunk in chunks:
+                        yield progress.take(chunk)
+                return
+            except ProviderError as error:
+                progress.failed()
+                self._again(error, last=last)
+            if not progress.rest():
+                return
 
-    def _again(self, error: ProviderError) -> None:
-        if not error.retryable:
+    def _again(self, error: ProviderError, *, last: bool) -> None:
+        if last or not error.retryable:
             raise error
         log.warning("%s failed (%s) and is asked once more", self.synthesizer.name, error.kind)
 
@@ -125,7 +119,7 @@ class Voice:
                 try:
                     chunks = [chunk async for chunk in self.synthesizer.speak(_request(words))]
                 except ProviderError as error:
-                    self._again(error)
+                    self._again(error, last=False)
                     chunks = [chunk async for chunk in self.synthesizer.speak(_request(words))]
         except TimeoutError:
             raise ProviderError(self.synthesizer.name, "timeout", retryable=True) from None
@@ -155,6 +149,45 @@ class Voice:
         while self._bytes > MAX_BYTES:
             _, oldest = self._memory.popitem(last=False)
             self._bytes -= len(oldest)
+
+
+class _Progress:
+    """How far a text is spoken, and by whom."""
+
+    def __init__(self, text: str, by: str, meter: Meter) -> None:
+        self._text = text
+        self._first = self._by = by
+        self._meter = meter
+        self._metered = False  # what is spoken now
+        self._samples = 0
+        self._begun = 0.0  # seconds of which the present request is the rest
+        self._words: list[tuple[str, float, float]] = []
+
+    def rest(self) -> str:
+        """Give what is not spoken yet."""
+        return unspoken(self._text, self._words, self._samples / RATE) if self._samples else self._text
+
+    def take(self, chunk: bytes | SpokenWord | Substitute) -> bytes | SpokenWord | Substitute:
+        """Take what comes, and give it with its time in the whole text."""
+        if isinstance(chunk, Substitute):
+            self._by, self._metered = chunk.name, False
+            return chunk
+        if not self._metered:
+            self._metered = True
+            self._meter(Usage(self._by, characters=len(self.rest())))
+        if isinstance(chunk, bytes):
+            self._samples += len(chunk)
+            return chunk
+        word = SpokenWord(chunk.text, self._begun + chunk.begin, self._begun + chunk.end)
+        self._words.append((word.text, word.begin, word.end))
+        return word
+
+    def failed(self) -> None:
+        """The request failed: the next one is for the rest."""
+        self._meter(Usage(self._by, failed=1))
+        self._by, self._metered = self._first, False
+        self._begun = self._samples / RATE
+        self._words = [word for word in self._words if word[1] < self._begun]
 
 
 def _request(words: Speech) -> SpeechRequest:

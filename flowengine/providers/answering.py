@@ -101,6 +101,7 @@ class StreamedAnswer:
             try:
                 await (self._more() if self._reader.began else self._begin())
             except ProviderError:
+                self.usage.failed += 1
                 self._over = True
                 await self._drop()
                 raise
@@ -117,6 +118,7 @@ class StreamedAnswer:
                     await self._drop()
                     if not error.retryable or self._pause > limit:
                         raise
+                    self.usage.failed += 1
                 await asyncio.sleep(self._pause)
                 await self._ask(fresh=True)
         except TimeoutError:

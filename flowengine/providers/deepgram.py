@@ -49,6 +49,7 @@ class _FluxLine:
 
     def __init__(self, socket: ClientConnection, client: AsyncV2SocketClient, address: str) -> None:
         self.socket = socket
+        self.model = ""
         self.address = address
         self.terms: tuple[str, ...] = ()
         self._client = client
@@ -81,6 +82,7 @@ class _NovaLine:
     ) -> None:
         self.socket = socket
         self.idle = idle  # of 10 s after which it closes
+        self.model = ""
         self.address = address
         self.terms: tuple[str, ...] = ()
         self._client = client
@@ -181,6 +183,7 @@ class DeepgramTranscriber:
         else:
             line = _NovaLine(socket, v1(websocket=socket), configure, address, self._idle)
         line.terms = terms
+        line.model = _NOVA if not self.ends_turns else _MULTI if f"model={_MULTI}&" in address else _ENGLISH
         return line
 
     def _wanted(self, expected: Expected) -> tuple[str, tuple[str, ...]]:

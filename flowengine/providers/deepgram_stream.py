@@ -12,7 +12,7 @@ engine's own detector heard a voice and it told nothing of it: both models tell 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from types import TracebackType
@@ -21,7 +21,7 @@ from typing import Protocol
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from flowengine.call.ports import Expected, Heard
+from flowengine.call.ports import Expected, Heard, Usage
 from flowengine.errors import ProviderError
 from flowengine.providers.deepgram_sound import Sound
 from flowengine.providers.deepgram_wire import NAME, Hearing, decoded
@@ -41,9 +41,13 @@ _ENDED_WITHIN = 0.5  # seconds in which a turn must end that we have ended
 
 
 class Line(Protocol):
-    """One connection. ``address`` says what it was opened for, ``terms`` what it favours; ``idle``: see ``quiet``."""
+    """One connection, to a ``model``.
+
+    ``address`` says what it was opened for, ``terms`` what it favours; ``idle``: see ``quiet``.
+    """
 
     socket: ClientConnection
+    model: str
     address: str
     terms: tuple[str, ...]
     idle: float
@@ -94,6 +98,7 @@ class DeepgramTranscription:
         self._expected = expected
         self._address, self._terms = wanted(expected)
         self._sound = Sound()
+        self._sent: Counter[str] = Counter()  # bytes, by model
         self._hearing = hearing(self._sound.when)
         self._stall = stall
         self._pause = pause
@@ -139,6 +144,10 @@ class DeepgramTranscription:
         self._events.end()
         if self._task is not None:
             await stopped(self._task)
+
+    def used(self) -> list[Usage]:
+        """As ``Metered.used``: the audio that was sent, what was heard again and silence included."""
+        return [Usage(NAME, model, seconds=round(size / RATE, 3)) for model, size in self._sent.items()]
 
     def send(self, audio: bytes) -> None:
         """As ``Transcription.send``."""
@@ -260,12 +269,15 @@ class DeepgramTranscription:
             await line.end()
 
     async def _media(self, line: Line) -> None:
-        await line.media(self._sound.take(BATCH))
+        audio = self._sound.take(BATCH)
+        await line.media(audio)
+        self._sent[line.model] += len(audio)
         self._waits_for_answer()
 
     async def _fill(self, line: Line) -> None:
         if size := await line.quiet(self._sound.fresh):
             self._sound.filled(size)
+            self._sent[line.model] += size
             self._waits_for_answer()
 
     def _waits_for_answer(self) -> None:

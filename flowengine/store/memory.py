@@ -75,11 +75,13 @@ class MemoryStore:
         self._calls[call_id] = _copy(changed)
         return _copy(self._calls[call_id])
 
-    def save_snapshot(self, call_id: str, streams: int, snapshot: dict[str, Any], saved: float) -> None:
+    def save_snapshot(
+        self, call_id: str, streams: int, snapshot: dict[str, Any], saved: float, tally: dict[str, Any]
+    ) -> None:
         """Keep a snapshot, unless a newer stream of the call has been opened."""
         call = self._calls.get(call_id)
         if call is not None and call.streams == streams:
-            self._calls[call_id] = _copy(replace(call, snapshot=snapshot, saved=saved))
+            self._calls[call_id] = _copy(replace(call, snapshot=snapshot, saved=saved, tally=tally))
 
     async def finish_call(self, call_id: str, record: Mapping[str, Any]) -> bool:
         """Keep the call's one record and end it; False when it has one already."""

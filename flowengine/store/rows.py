@@ -20,7 +20,7 @@ LOST = 100
 FORGET_AFTER = 3600.0
 """Seconds that a used token outlives its expiry: clocks differ, and one server must not free another's tokens."""
 
-_JSON = frozenset({"args", "headers", "snapshot", "pending"})
+_JSON = frozenset({"args", "headers", "snapshot", "pending", "tally"})
 _FIXED = frozenset({"id", "streams", "offers"})
 
 

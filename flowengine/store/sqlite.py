@@ -100,13 +100,15 @@ class SqliteStore:
             lambda db: tables.change_call(db, call_id, states, streams, added, columns), writes=call_id
         )
 
-    def save_snapshot(self, call_id: str, streams: int, snapshot: dict[str, Any], saved: float) -> None:
+    def save_snapshot(
+        self, call_id: str, streams: int, snapshot: dict[str, Any], saved: float, tally: dict[str, Any]
+    ) -> None:
         """Queue a snapshot; it is dropped when a newer stream of the call has been opened.
 
         One that still waits is replaced by a newer one. With a full queue it is dropped and counted: the next one
         makes up for it. ``RemoteError`` only when the store is not open.
         """
-        self._writer.put_snapshot(call_id, streams, saved, encode(snapshot))
+        self._writer.put_snapshot(call_id, streams, saved, encode(snapshot), encode(tally))
 
     async def finish_call(self, call_id: str, record: Mapping[str, Any]) -> bool:
         """Write the call's one record, end the call, close its trace; False when it has a record already."""

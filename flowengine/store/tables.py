@@ -19,7 +19,7 @@ from flowengine.call.ports import StoredCall
 from flowengine.errors import Bug, EnvironmentProblem
 from flowengine.store.rows import COLUMNS, ENDED, FORGET_AFTER, LOST, from_row, to_column, to_row
 
-VERSION = 2
+VERSION = 3
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS calls (
@@ -27,7 +27,7 @@ CREATE TABLE IF NOT EXISTS calls (
     carrier_call_id TEXT NOT NULL, flow TEXT NOT NULL, revision TEXT NOT NULL, caller TEXT NOT NULL,
     called TEXT NOT NULL, direction TEXT NOT NULL, started REAL NOT NULL, seed TEXT NOT NULL, args TEXT NOT NULL,
     headers TEXT NOT NULL, state TEXT NOT NULL, streams INTEGER NOT NULL, offers INTEGER NOT NULL,
-    document TEXT NOT NULL, snapshot TEXT, saved REAL NOT NULL, pending TEXT,
+    document TEXT NOT NULL, snapshot TEXT, saved REAL NOT NULL, pending TEXT, tally TEXT,
     lost_at REAL NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX IF NOT EXISTS calls_by_carrier ON calls (carrier, carrier_call_id);
@@ -40,8 +40,11 @@ CREATE INDEX IF NOT EXISTS tokens_by_expiry ON tokens (expires);
 CREATE TABLE IF NOT EXISTS flows (revision TEXT PRIMARY KEY, name TEXT NOT NULL, text TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS secrets (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
 """
-# What makes a file of version 1 one of version 2; calls that it holds unfinished are found and ended.
-_LOST_AT = "ALTER TABLE calls ADD COLUMN lost_at REAL NOT NULL DEFAULT 0"
+# What makes a file of each version one of the next.
+_NEXT = {
+    1: "ALTER TABLE calls ADD COLUMN lost_at REAL NOT NULL DEFAULT 0",  # calls left unfinished are found and ended
+    2: "ALTER TABLE calls ADD COLUMN tally TEXT",
+}
 _LIST = ", ".join(COLUMNS)
 # Only names of our own dataclass are put into these texts; every value is a parameter.
 _SELECT = f"SELECT {_LIST} FROM calls"  # noqa: S608
@@ -86,8 +89,8 @@ def _make_tables(db: sqlite3.Connection, path: Path) -> None:
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version > VERSION:
             raise EnvironmentProblem(f"{path} was written by a newer flowengine (version {version} of its tables)")
-        if version == 1:
-            db.execute(_LOST_AT)
+        for older in range(version or VERSION, VERSION):
+            db.execute(_NEXT[older])
         if version < VERSION:
             for statement in _TABLES.split(";"):
                 db.execute(statement)
@@ -163,10 +166,13 @@ def change_call(
     return from_row(rows[0]) if rows else None
 
 
-def save_snapshots(db: sqlite3.Connection, snapshots: Iterable[tuple[str, float, str, int]]) -> None:
-    """Write snapshots, each (JSON, saved, call, streams), in one commit; those of an older stream change nothing."""
+def save_snapshots(db: sqlite3.Connection, snapshots: Iterable[tuple[str, float, str, str, int]]) -> None:
+    """Write snapshots, each (JSON, saved, tally, call, streams), in one commit; of an older stream they change nothing.
+
+    Snapshot and tally are JSON.
+    """
     with transaction(db):
-        db.executemany("UPDATE calls SET snapshot = ?, saved = ? WHERE id = ? AND streams = ?", snapshots)
+        db.executemany("UPDATE calls SET snapshot = ?, saved = ?, tally = ? WHERE id = ? AND streams = ?", snapshots)
 
 
 def finish_call(db: sqlite3.Connection, call_id: str, record: str) -> bool:

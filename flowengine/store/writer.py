@@ -45,6 +45,7 @@ class _Snapshot:
     streams: int
     saved: float
     text: str
+    tally: str
 
 
 @dataclass(slots=True, eq=False)
@@ -94,19 +95,19 @@ class Writer:
             self._queue.append(job)
             self._changed.notify()
 
-    def put_snapshot(self, call_id: str, streams: int, saved: float, text: str) -> None:
+    def put_snapshot(self, call_id: str, streams: int, saved: float, text: str, tally: str) -> None:
         """Queue a snapshot, in the place of one of the same stream that still waits; dropped when the queue is full."""
         with self._changed:
             self._check_open()
             waiting = self._latest.get(call_id)
             if waiting is not None and waiting.streams == streams:
-                waiting.saved, waiting.text = saved, text
+                waiting.saved, waiting.text, waiting.tally = saved, text, tally
                 self.counts["snapshots.replaced"] += 1
                 return
             if len(self._queue) - self._lines >= self._entries:
                 self.counts["snapshots.dropped"] += 1
                 return
-            self._latest[call_id] = entry = _Snapshot(call_id, streams, saved, text)
+            self._latest[call_id] = entry = _Snapshot(call_id, streams, saved, text, tally)
             self._queue.append(entry)
             self._changed.notify()
 
@@ -200,7 +201,7 @@ class Writer:
     def _gathered(self, db: sqlite3.Connection, snapshots: list[_Snapshot], lines: dict[str, list[str]]) -> None:
         if snapshots:
             try:
-                tables.save_snapshots(db, [(s.text, s.saved, s.call_id, s.streams) for s in snapshots])
+                tables.save_snapshots(db, [(s.text, s.saved, s.tally, s.call_id, s.streams) for s in snapshots])
             except sqlite3.Error as error:
                 self.counts["snapshots.failed"] += len(snapshots)
                 log.error("%d snapshots are not written: %s", len(snapshots), error)

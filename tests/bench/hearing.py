@@ -122,7 +122,9 @@ async def calls(count: int, audio: bytes, detector: Counted | None) -> tuple[flo
     streams: list[tuple[int, Listening | None]] = []
     for number in range(count):
         playout = Playout(clear_ack=False, marks_on_clear="returned", prefix=str(number))
-        speaking = Speaking(playout, Voice(ToneVoice(), None, spawn), lambda fact: None, spawn, lambda: None, clock)
+        speaking = Speaking(
+            playout, Voice(ToneVoice(), None, spawn), lambda fact: None, spawn, lambda: None, clock, lambda used: None
+        )
         speaking.play(PlayPrompt("p", "n", (Pause(3600.0),), Policy("", speech=True)))
         listening = None
         if ears is not None:

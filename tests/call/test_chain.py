@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from flowengine.call.ports import (
     Called,
     Expected,
     Heard,
+    Metered,
     ModelRequest,
     Said,
     SpeechRequest,
@@ -135,6 +136,16 @@ def test_the_next_model_answers_when_the_first_can_not(on_virtual_time: Callable
     assert first.open == second.open == 0
 
 
+def test_what_was_used_is_that_of_who_answered(on_virtual_time: Callable[..., Any]) -> None:
+    async def story() -> str:
+        chain = ModelChain([Vendor("a", [[broken()]]), Vendor("b", [[Said("yes")]])])
+        async with chain.answer(REQUEST) as answer:
+            assert [part async for part in answer] == [Said("yes")]
+            return answer.usage.provider
+
+    assert on_virtual_time(story()) == "x"
+
+
 def test_nobody_goes_on_in_another_models_sentence(on_virtual_time: Callable[..., Any]) -> None:
     first, second = Vendor("a", [[Said("I have"), broken()]]), Vendor("b", [[Said("no")]])
     with pytest.raises(ProviderError):
@@ -223,14 +234,20 @@ def test_the_next_transcriber_hears_the_last_seconds_again(on_virtual_time: Call
 def test_what_was_told_for_good_is_not_heard_again(on_virtual_time: Callable[..., Any]) -> None:
     first, second = Vendor("a", [[Heard("final", "one", 0.2, 1.0), broken()]]), Vendor("b", [[Heard("final", "two")]])
 
+    used: list[Usage] = []
+
     async def story() -> list[str]:
         async with TranscriberChain([first, second]).listen("call", EXPECTED) as words:
+            assert isinstance(words, Metered)
             for number in range(4):
                 words.send(bytes([number]) * 4000)
             events = aiter(words)
-            return [(await anext(events)).text for _ in range(3)]
+            texts = [(await anext(events)).text for _ in range(3)]
+            used.extend(replace(one, estimated=True) for one in words.used())
+            return texts
 
     assert on_virtual_time(story()) == ["one", "", "two"]
+    assert used == [Usage("a", seconds=2.0), Usage("b", seconds=1.0)]
     assert [one[0] for one in second.told if isinstance(one, bytes)] == [2, 3]
 
 

@@ -12,13 +12,14 @@ import pytest
 
 from flowengine.audio import mulaw
 from flowengine.audio.tones import sine
-from flowengine.call.ports import Called, Heard, ModelRequest, Said, SpeechRequest, SpokenWord, Usage
+from flowengine.call.chain import ModelChain
+from flowengine.call.ports import Called, Heard, LanguageModel, ModelRequest, Said, SpeechRequest, SpokenWord, Usage
 from flowengine.errors import ProviderError
 from flowengine.providers.silero import Silero
 from flowengine.testing.labels import Clip, Timeline
 from flowengine.testing.network import AsgiNetwork
 from flowengine.testing.phone import Phone
-from flowengine.testing.script import HangUp, Keys, Say, Script, Silence, Step, WaitAudio, WaitSilence
+from flowengine.testing.script import Dialled, HangUp, Keys, Say, Script, Silence, Step, WaitAudio, WaitSilence
 from flowengine.testing.transcriber import ScriptedTranscriber
 from flowengine.testing.virtual_time import let_pass
 from tests.conftest import TOKEN, Outcome, ToneVoice, World
@@ -117,19 +118,20 @@ class Line:
     world: World
     model: Model = field(default_factory=lambda: Model([]))
     tools: dict[str, Any] = field(default_factory=dict)
+    behind: LanguageModel | None = None  # the model, with what stands before it
 
-    async def call(self, *steps: Step, flow: str = FLOW) -> Outcome:
+    async def call(self, *steps: Step, flow: str = FLOW, transfers: Sequence[Dialled] = ()) -> Outcome:
         self.world.flow(flow)
         self.world.detector = DETECTOR
         self.world.transcriber = ScriptedTranscriber(self._timeline, Heard, ends_turns=True)
         self.world.hosts = ("weather.test",)
-        self.world.models = {"default": self.model}
+        self.world.models = {"default": self.behind or self.model}
         self.world.tools = {"http": Runner(self.tools)}
         application = await self.world.start()
         self._phone = Phone(
             "twilio", AsgiNetwork(application), answer_url="https://voice.test/answer/twilio", token=TOKEN
         )
-        report = await self._phone.run(Script((*steps, HangUp()), "twilio"))
+        report = await self._phone.run(Script((*steps, HangUp()), "twilio", transfers=tuple(transfers)))
         outcome = await self.world.outcome(application, report)
         await application.aclose()
         assert self.model.open == 0
@@ -414,3 +416,34 @@ def test_a_voice_that_fails_once_before_it_says_anything_is_asked_again(
     line.model.answers = [["Here I am."]]
     outcome = on_virtual_time(line.call(WaitAudio(0.2), WaitSilence(0.3), Say(spoken[CALLER]), Silence(4.0)))
     assert [event["text"] for event in kinds(outcome, "ReplyFinished")] == ["Here I am."]
+
+
+def test_the_record_tells_what_both_streams_of_a_call_used(
+    line: Line, spoken: dict[str, Clip], on_virtual_time: Callable[..., Any]
+) -> None:
+    flow = FLOW.replace("goto: person}", "goto: agent}").replace(
+        "  person:", '  agent: {transfer: {to: "+15550100"}, goto: {ended: end, busy: help, else: end}}\n  person:'
+    )
+    line.model.answers = [["One answer."], ["Another one."]]
+    said = (WaitAudio(0.2), WaitSilence(0.3), Say(spoken[CALLER]), Silence(3.0))
+    outcome = on_virtual_time(line.call(*said, Keys("0"), *said, flow=flow, transfers=[Dialled("busy")]))
+    record = outcome.record
+    assert record is not None
+    assert (record["streams"], record["path"]) == (2, ["help", "agent", "help"])
+    assert len(record["turns"]) == 2
+    used = {one["provider"]: one for one in record["usage"]}
+    assert used["scripted"]["output_tokens"] == 2
+    assert used["tone"]["characters"] == len("One answer.") + len("Another one.")
+    assert used["scripted"]["seconds"] > 10.0
+
+
+def test_and_of_several_vendors_that_of_who_answered(
+    line: Line, spoken: dict[str, Clip], on_virtual_time: Callable[..., Any]
+) -> None:
+    line.model.answers = [["One answer."]]
+    line.behind = ModelChain([Model([[FAILED]], name="broken"), line.model])
+    said = (WaitAudio(0.2), WaitSilence(0.3), Say(spoken[CALLER]), Silence(3.0))
+    outcome = on_virtual_time(line.call(*said))
+    assert outcome.record is not None
+    used = {one["provider"]: one["output_tokens"] for one in outcome.record["usage"] if "output_tokens" in one}
+    assert used == {"scripted": 1}

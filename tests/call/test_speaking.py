@@ -12,7 +12,7 @@ import pytest
 from flowengine.audio import mulaw
 from flowengine.audio.playout import Chunk, ItemFinished, MarkOut, Playout
 from flowengine.call.clock import CallClock
-from flowengine.call.ports import SpeechRequest
+from flowengine.call.ports import SpeechRequest, Usage
 from flowengine.call.speaking import Speaking
 from flowengine.call.voice import Voice
 from flowengine.runtime import events as fact
@@ -46,6 +46,7 @@ class Line:
 
     def __init__(self, delay: float = 0.1) -> None:
         self.facts: list[fact.Event] = []
+        self.used: list[Usage] = []
         self.sent = 0
         self.audio = b""
         self.marks: list[str] = []
@@ -53,7 +54,9 @@ class Line:
         self.clock = CallClock(asyncio.get_running_loop())
         self.playout = Playout(clear_ack=False, marks_on_clear="returned", prefix="t")
         voice = Voice(Synthesizer(delay), None, self._spawn)
-        self.speaking = Speaking(self.playout, voice, self.facts.append, self._spawn, self.pull, self.clock)
+        self.speaking = Speaking(
+            self.playout, voice, self.facts.append, self._spawn, self.pull, self.clock, self.used.append
+        )
 
     def _spawn(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
         task = asyncio.get_running_loop().create_task(work, name=name)

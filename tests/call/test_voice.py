@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flowengine.call.ports import SpeechRequest, SpokenWord
+from flowengine.call.ports import SpeechRequest, SpokenWord, Substitute, Usage
 from flowengine.call.voice import MAX_BYTES, Voice
 from flowengine.errors import ProviderError
 from flowengine.runtime.effects import Part, Pause, Recording, Speech
@@ -72,7 +72,7 @@ def voice(synthesizer: Synthesizer, disk: Disk | None = None) -> Voice:
 
 
 async def heard(one: Voice, part: Part) -> bytes:
-    return b"".join([chunk async for chunk in one.audio(part)])
+    return b"".join([chunk async for chunk in one.audio(part, lambda used: None)])
 
 
 def run(work: Any) -> Any:
@@ -145,8 +145,10 @@ def test_what_a_template_said_is_spoken_as_it_comes_and_kept_nowhere() -> None:
     async def work() -> None:
         synthesizer, disk = Synthesizer(), Disk()
         one = voice(synthesizer, disk)
-        chunks = [chunk async for chunk in one.audio(NAME)]
+        used: list[Usage] = []
+        chunks = [chunk async for chunk in one.audio(NAME, used.append)]
         assert len(chunks) == 2
+        assert used == [Usage("slow", characters=11)]
         assert (disk.kept, disk.asked, one.ready(NAME)) == ({}, 0, None)
         await heard(one, NAME)
         assert len(synthesizer.spoken) == 2
@@ -251,16 +253,18 @@ class Hiccup(Synthesizer):
             yield bytes([place]) * 800
 
 
-async def chunks(voice: Voice, text: str) -> list[Any]:
-    return [chunk async for chunk in voice.spoken(SpeechRequest(text, "default", "en", 1.0))]
+async def chunks(voice: Voice, text: str, used: list[Usage]) -> list[Any]:
+    return [chunk async for chunk in voice.spoken(SpeechRequest(text, "default", "en", 1.0), used.append)]
 
 
 @pytest.mark.parametrize("tells", [True, False])
 def test_a_voice_that_breaks_off_is_asked_for_the_rest(tells: bool) -> None:
     synthesizer = Hiccup(tells=tells)
-    found = run(chunks(voice(synthesizer), "a b c d"))
+    used: list[Usage] = []
+    found = run(chunks(voice(synthesizer), "a b c d", used))
     assert [request.text for request in synthesizer.spoken] == ["a b c d", "c d"]
     assert b"".join(chunk for chunk in found if isinstance(chunk, bytes))[::800] == b"\x00\x01\x00\x01"
+    assert used == [Usage("slow", characters=7), Usage("slow", failed=1), Usage("slow", characters=3)]
     if tells:
         assert found[-4] == SpokenWord("c", 0.2, 0.30000000000000004)
 
@@ -268,7 +272,7 @@ def test_a_voice_that_breaks_off_is_asked_for_the_rest(tells: bool) -> None:
 def test_but_only_once_and_not_when_it_can_not_but_fail() -> None:
     for synthesizer in (Hiccup(fatal=True), Hiccup(times=2)):
         with pytest.raises(ProviderError):
-            run(chunks(voice(synthesizer), "a b c d e f"))
+            run(chunks(voice(synthesizer), "a b c d e f", []))
         assert len(synthesizer.spoken) == synthesizer.times
 
 
@@ -278,3 +282,15 @@ def test_what_is_kept_is_spoken_anew_as_a_whole() -> None:
     audio = run(voice(synthesizer).render(words))
     assert [request.text for request in synthesizer.spoken] == ["a b c", "a b c"]
     assert audio[::800] == b"\x00\x01\x02"
+
+
+def test_who_speaks_in_the_place_of_another_is_paid_for_it() -> None:
+    class Replaced(Synthesizer):
+        async def speak(self, request: SpeechRequest) -> AsyncGenerator[bytes | Substitute, None]:  # type: ignore[override]  # it is replaced
+            yield b"x" * 1600
+            yield Substitute("other")
+            yield b"y" * 1600
+
+    used: list[Usage] = []
+    run(chunks(voice(Replaced()), "abc defg", used))
+    assert used == [Usage("slow", characters=8), Usage("other", characters=4)]

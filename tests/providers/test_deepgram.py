@@ -218,6 +218,9 @@ def test_another_language_has_another_connection_which_hears_what_was_not_told()
             stream.expect(Expected("fr"))
             await server.until(lambda: len(server.hearings) == 3)
             assert server.hearings[2].query["language_hint"] == ["fr"]
+            sent = {one.model: one.seconds for one in stream.used()}
+            assert sent["flux-general-en"] == len(server.hearings[0].audio) / 8000
+            assert sent["flux-general-multi"] >= len(server.hearings[1].audio) / 8000
             await server.until(lambda: server.open == 1)
 
     run(scenario())

@@ -173,7 +173,6 @@ def test_who_stands_behind_a_provider_takes_over(tmp_path: Path) -> None:
         transcriber(TranscriberSettings("deepgram", key="k", fallback=TranscriberSettings("vosk"))), TranscriberChain
     )
     made = models({"a": ModelSettings("anthropic", key="k", fallback="b"), "b": ModelSettings("anthropic", key="k")})
-    assert made["a"].name == "anthropic+anthropic"
     assert isinstance(made["default"], ModelChain)
     assert not isinstance(made["b"], ModelChain)
 

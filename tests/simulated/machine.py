@@ -102,9 +102,11 @@ class Store:
     async def change_call(self, call_id: str, *, when: Collection[str], **changes: Any) -> StoredCall | None:
         return await self._ask(lambda: self._kept.change_call(call_id, when=when, **changes))
 
-    def save_snapshot(self, call_id: str, streams: int, snapshot: dict[str, Any], saved: float) -> None:
+    def save_snapshot(
+        self, call_id: str, streams: int, snapshot: dict[str, Any], saved: float, tally: dict[str, Any]
+    ) -> None:
         self._check()
-        self._kept.save_snapshot(call_id, streams, snapshot, saved)
+        self._kept.save_snapshot(call_id, streams, snapshot, saved, tally)
 
     async def finish_call(self, call_id: str, record: Mapping[str, Any]) -> bool:
         return await self._ask(lambda: self._kept.finish_call(call_id, record))

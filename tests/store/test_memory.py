@@ -143,19 +143,19 @@ def test_a_snapshot_of_an_older_stream_is_dropped(run: Run) -> None:
     async def scene(store: AnyStore) -> None:
         await store.open_call(call())
         await store.change_call("C1", when={"answered"}, opened=True)
-        store.save_snapshot("C1", 1, {"node": "greet"}, 1.0)
-        store.save_snapshot("C1", 1, {"node": "main"}, 2.0)
+        store.save_snapshot("C1", 1, {"node": "greet"}, 1.0, {})
+        store.save_snapshot("C1", 1, {"node": "main"}, 2.0, {})
         kept = await store.load_call("C1")
         assert kept is not None
         assert (kept.snapshot, kept.saved) == ({"node": "main"}, 2.0)
-        store.save_snapshot("C1", 1, {"node": "hours"}, 3.0)
+        store.save_snapshot("C1", 1, {"node": "hours"}, 3.0, {})
         newer = await store.change_call("C1", when={"answered"}, opened=True)
         assert newer is not None
         assert (newer.snapshot, newer.saved) == ({"node": "hours"}, 3.0)
-        store.save_snapshot("C1", 1, {"node": "late"}, 4.0)
-        store.save_snapshot("C9", 1, {"node": "nobody"}, 4.0)
+        store.save_snapshot("C1", 1, {"node": "late"}, 4.0, {})
+        store.save_snapshot("C9", 1, {"node": "nobody"}, 4.0, {})
         assert await store.load_call("C1") == newer
-        store.save_snapshot("C1", 2, {"node": "bye"}, 5.0)
+        store.save_snapshot("C1", 2, {"node": "bye"}, 5.0, {})
         last = await store.load_call("C1")
         assert last is not None
         assert last.snapshot == {"node": "bye"}
@@ -166,10 +166,10 @@ def test_a_snapshot_of_an_older_stream_is_dropped(run: Run) -> None:
 def test_a_queued_snapshot_does_not_overtake_a_change(run: Run) -> None:
     async def scene(store: AnyStore) -> None:
         await store.open_call(call())
-        store.save_snapshot("C1", 0, {"n": 1}, 1.0)
+        store.save_snapshot("C1", 0, {"n": 1}, 1.0, {})
         change = asyncio.ensure_future(store.change_call("C1", when={"answered"}, snapshot={"n": 2}, saved=2.0))
         await let_pass(0)
-        store.save_snapshot("C1", 0, {"n": 3}, 3.0)
+        store.save_snapshot("C1", 0, {"n": 3}, 3.0, {})
         changed, kept = await change, await store.load_call("C1")
         assert changed is not None
         assert kept is not None
@@ -182,7 +182,7 @@ def test_nothing_is_shared_with_the_store(run: Run) -> None:
     async def scene(store: AnyStore) -> None:
         await store.open_call(call())
         snapshot = {"keys": ["1"]}
-        store.save_snapshot("C1", 0, snapshot, 1.0)
+        store.save_snapshot("C1", 0, snapshot, 1.0, {})
         snapshot["keys"].append("2")
         kept = await store.load_call("C1")
         assert kept is not None
@@ -250,7 +250,7 @@ def test_plain_data_only(run: Run) -> None:
     async def scene(store: AnyStore) -> None:
         await store.open_call(call())
         with pytest.raises(TypeError):
-            store.save_snapshot("C1", 0, {"bad": object()}, 1.0)
+            store.save_snapshot("C1", 0, {"bad": object()}, 1.0, {})
         with pytest.raises(TypeError):
             await store.finish_call("C1", {"bad": object()})
         with pytest.raises(TypeError):

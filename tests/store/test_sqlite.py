@@ -53,7 +53,7 @@ def test_everything_survives_a_restart(tmp_path: Path) -> None:
             await store.open_call(call("C2", "CA2"))
             await store.finish_call("C2", {"n": 2})
             store.trace("C1", "one")
-            store.save_snapshot("C1", 1, {"node": "main"}, 3.5)
+            store.save_snapshot("C1", 1, {"node": "main"}, 3.5, {"gaps": 2})
             return await store.secret()
 
     async def after(secret: bytes) -> None:
@@ -61,6 +61,7 @@ def test_everything_survives_a_restart(tmp_path: Path) -> None:
             kept = await store.load_call("C1")
             assert kept is not None
             assert (kept.state, kept.streams, kept.snapshot, kept.saved) == ("streaming", 1, {"node": "main"}, 3.5)
+            assert kept.tally == {"gaps": 2}
             assert await store.flow_text("r") == ("n", "t")
             assert not await store.use_token("n", 60, 1)
             assert await store.records() == [{"n": 2}]
@@ -195,9 +196,9 @@ def test_a_burst_behind_a_stuck_disk_is_bounded(tmp_path: Path) -> None:
             blocked = asyncio.ensure_future(store._ask(lambda db: _block(stuck, free)))
             await asyncio.to_thread(stuck.wait, 5)
             for n in range(100):
-                store.save_snapshot("C1", 0, {"n": n}, float(n))
-            store.save_snapshot("C1", 1, {"n": 100}, 100.0)
-            store.save_snapshot("C2", 0, {}, 0.0)
+                store.save_snapshot("C1", 0, {"n": n}, float(n), {})
+            store.save_snapshot("C1", 1, {"n": 100}, 100.0, {})
+            store.save_snapshot("C2", 0, {}, 0.0, {})
             with pytest.raises(RemoteError, match="queue is full"):
                 await store.secret()
             for n in range(32):
@@ -336,7 +337,8 @@ def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
         asyncio.run(start(tmp_path / "newer.db"))
 
 
-def test_a_file_of_version_1_goes_on_and_its_unfinished_calls_are_found(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_file_of_an_older_version_goes_on_and_its_unfinished_calls_are_found(tmp_path: Path, version: int) -> None:
     async def before() -> None:
         async with opened(tmp_path) as store:
             await store.open_call(call())
@@ -347,8 +349,10 @@ def test_a_file_of_version_1_goes_on_and_its_unfinished_calls_are_found(tmp_path
 
     asyncio.run(before())
     with sqlite3.connect(tmp_path / "s.db") as old:
-        old.execute("DROP INDEX calls_not_ended")
-        old.execute("ALTER TABLE calls DROP COLUMN lost_at")
-        old.execute("PRAGMA user_version = 1")
+        old.execute("ALTER TABLE calls DROP COLUMN tally")
+        if version == 1:
+            old.execute("DROP INDEX calls_not_ended")
+            old.execute("ALTER TABLE calls DROP COLUMN lost_at")
+        old.execute(f"PRAGMA user_version = {version}")
     old.close()
     assert asyncio.run(after()) == ["C1"]
