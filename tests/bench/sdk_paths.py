@@ -29,7 +29,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from subprocess import PIPE, Popen, check_output
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import uvloop
@@ -122,7 +122,7 @@ def of(found: Found, way: str, what: str) -> list[float]:
 class Compressing(DeepgramServer):
     """Takes the compression that a client offers."""
 
-    async def __aenter__(self) -> DeepgramServer:
+    async def __aenter__(self) -> Self:
         self._server = await serve(self._serve, "127.0.0.1", 0, process_request=self._greet, close_timeout=0.2)
         return self
 

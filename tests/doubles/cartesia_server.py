@@ -6,20 +6,17 @@ import asyncio
 import base64
 import json
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from http import HTTPStatus
-from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
 
-from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.datastructures import Headers
+from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from flowengine.audio import mulaw
 from flowengine.audio.tones import sine
+from tests.doubles.loopback import SocketDouble
 
 RATE = 8000
 WORD = 0.25  # seconds of tone for a word, and
@@ -41,7 +38,7 @@ def tone(text: str, speed: float = 1.0) -> tuple[bytes, list[dict[str, Any]]]:
 
 
 @dataclass
-class CartesiaServer:
+class CartesiaServer(SocketDouble):
     """Each handshake takes the next of ``handshakes`` and each request the next of ``faults`` (default: none).
 
     Handshakes: a status such as `401`, `mute` (no answer). Requests: `error` (500, of its context), `error:CODE`,
@@ -60,68 +57,15 @@ class CartesiaServer:
     cancels: list[str] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
-    tries: int = 0
     busy: int = 0  # contexts that are under way
     most: int = 0
-    news: asyncio.Event = field(default_factory=asyncio.Event)
-    held: asyncio.Event = field(default_factory=asyncio.Event)
-    _server: Server | None = None
-
-    async def __aenter__(self) -> CartesiaServer:
-        self._server = await serve(
-            self._serve, "127.0.0.1", 0, compression=None, process_request=self._greet, close_timeout=0.2
-        )
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.held.set()
-        if self._server is not None:
-            for connection in self._server.connections:
-                connection.transport.abort()
-            self._server.close()
-            async with asyncio.timeout(5):
-                await self._server.wait_closed()
-
-    @property
-    def url(self) -> str:
-        """Where it listens, as an http address."""
-        assert self._server is not None
-        return f"http://127.0.0.1:{next(iter(self._server.sockets)).getsockname()[1]}"
-
-    @property
-    def open(self) -> int:
-        """How many connections there are now."""
-        assert self._server is not None
-        return len(self._server.connections)
-
-    async def until(self, what: Callable[[], Any]) -> None:
-        """Wait until something is true of it, 5 s at most."""
-        async with asyncio.timeout(5):
-            while not what():
-                self.news.clear()
-                await self.news.wait()
-
-    def drop(self) -> None:
-        """Abort every connection."""
-        assert self._server is not None
-        for connection in self._server.connections:
-            connection.transport.abort()
 
     async def _greet(self, socket: ServerConnection, request: Request) -> Response | None:
         self.tries += 1
         self.news.set()
         self.headers.append(dict(request.headers.raw_items()))
         fault = self.handshakes.popleft() if self.handshakes else ""
-        if fault == "mute":
-            await self.held.wait()
-        if urlsplit(request.path).path != "/tts/websocket":
-            fault = "404"
-        if fault.isdigit():
-            status = HTTPStatus(int(fault))
-            return Response(status.value, status.phrase, Headers({"content-length": "0", "connection": "close"}))
-        return None
+        return await self.refused(fault if urlsplit(request.path).path == "/tts/websocket" else "404")
 
     async def _serve(self, socket: ServerConnection) -> None:
         contexts: dict[str, _Context] = {}

@@ -11,18 +11,17 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from itertools import groupby
-from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.datastructures import Headers
+from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
+
+from tests.doubles.loopback import SocketDouble
 
 RATE = 8000
 STEP = 640  # bytes between two judgements
@@ -107,14 +106,14 @@ class Hearing:
 
 
 @dataclass
-class DeepgramServer:
+class DeepgramServer(SocketDouble):
     """Each connection takes the next of ``faults`` (default: none).
 
-    Of the handshake: a status such as `401`, `mute` (no answer), `slow` (not before ``go`` is set). Of the connection,
-    the number being messages of audio: `abort:N` (TCP), `close:N:CODE`, `garbage:N` (no JSON), `unknown:N` (a type that
-    nobody knows), `error:N` (a fatal error), `stall:N` (no more events, until the client ends the turn), `hang:N`
-    (nothing more at all), `deaf:N` (nothing is read any more, pings neither), `refuse` (every Configure fails), `noisy`
-    (nova-3 hears no silence).
+    Of the handshake: a status such as `401`, `mute` (no answer), `slow` (not before ``release`` is set). Of the
+    connection, the number being messages of audio: `abort:N` (TCP), `close:N:CODE`, `garbage:N` (no JSON), `unknown:N`
+    (a type that nobody knows), `error:N` (a fatal error), `stall:N` (no more events, until the client ends the turn),
+    `hang:N` (nothing more at all), `deaf:N` (nothing is read any more, pings neither), `refuse` (every Configure
+    fails), `noisy` (nova-3 hears no silence).
     """
 
     words: dict[int, str] = field(default_factory=dict)
@@ -122,56 +121,13 @@ class DeepgramServer:
     clips: dict[bytes, list[Spoken]] = field(default_factory=dict)
     faults: deque[str] = field(default_factory=deque)
     hearings: list[Hearing] = field(default_factory=list)
-    tries: int = 0
-    news: asyncio.Event = field(default_factory=asyncio.Event)
-    go: asyncio.Event = field(default_factory=asyncio.Event)
-    _server: Server | None = None
-
-    async def __aenter__(self) -> DeepgramServer:
-        self._server = await serve(
-            self._serve, "127.0.0.1", 0, compression=None, process_request=self._greet, close_timeout=0.2
-        )
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.go.set()
-        if self._server is not None:
-            for connection in self._server.connections:
-                connection.transport.abort()
-            self._server.close()
-            async with asyncio.timeout(5):
-                await self._server.wait_closed()
-
-    @property
-    def url(self) -> str:
-        """Where it listens, as an http address."""
-        assert self._server is not None
-        return f"http://127.0.0.1:{next(iter(self._server.sockets)).getsockname()[1]}"
-
-    @property
-    def open(self) -> int:
-        """How many connections there are now."""
-        assert self._server is not None
-        return len(self._server.connections)
-
-    async def until(self, what: Callable[[], Any]) -> None:
-        """Wait until something is true of it, 5 s at most."""
-        async with asyncio.timeout(5):
-            while not what():
-                self.news.clear()
-                await self.news.wait()
 
     async def _greet(self, socket: ServerConnection, request: Request) -> Response | None:
         self.tries += 1
         self.news.set()
         fault = self.faults.popleft() if self.faults else ""
-        if fault in ("mute", "slow"):
-            await self.go.wait()
-        if fault.isdigit():
-            status = HTTPStatus(int(fault))
-            return Response(status.value, status.phrase, Headers({"content-length": "0", "connection": "close"}))
+        if (refusal := await self.refused(fault)) is not None:
+            return refusal
         parts = urlsplit(request.path)
         hearing = Hearing(
             parts.path,

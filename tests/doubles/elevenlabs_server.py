@@ -11,15 +11,15 @@ import base64
 import json
 from collections import deque
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from types import TracebackType
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
-from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.datastructures import Headers
+from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
+
+from tests.doubles.loopback import SocketDouble
 
 CHUNK = 1600  # bytes of a word: 0.2 s
 _LIMIT = 5
@@ -37,7 +37,7 @@ class Spoken:
 
 
 @dataclass
-class ElevenLabsServer:
+class ElevenLabsServer(SocketDouble):
     """Each handshake takes the next of ``greetings`` and each context the next of ``faults`` (default: none).
 
     Greetings: a status, or `mute`. Faults: `hang` (no audio until ``release``), `gap` (none after the first word),
@@ -51,62 +51,24 @@ class ElevenLabsServer:
     faults: deque[str] = field(default_factory=deque)
     key: str = "the-key"
     sockets: list[Spoken] = field(default_factory=list)
-    tries: int = 0
     ended: int = 0
-    release: asyncio.Event = field(default_factory=asyncio.Event)
-    news: asyncio.Event = field(default_factory=asyncio.Event)
-    _server: Server | None = None
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
-    async def __aenter__(self) -> ElevenLabsServer:
-        self._server = await serve(
-            self._serve, "127.0.0.1", 0, compression=None, process_request=self._greet, close_timeout=0.5
-        )
-        return self
+    scheme: ClassVar[str] = "ws"
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.release.set()
-        if self._server is not None:
-            self._server.close()
-            async with asyncio.timeout(5):
-                await self._server.wait_closed()
+        await super().__aexit__(kind, error, trace)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        assert self._server is not None
-        return f"ws://127.0.0.1:{next(iter(self._server.sockets)).getsockname()[1]}"
-
-    @property
-    def open(self) -> int:
-        """How many connections there are now."""
-        assert self._server is not None
-        return len(self._server.connections)
-
-    async def until(self, what: Any) -> None:
-        """Wait until something is true of it, 5 s at most."""
-        async with asyncio.timeout(5):
-            while not what():
-                self.news.clear()
-                await self.news.wait()
 
     async def _greet(self, socket: ServerConnection, request: Request) -> Response | None:
         self.tries += 1
         self.news.set()
         greeting = self.greetings.popleft() if self.greetings else ""
-        if greeting == "mute":
-            await self.release.wait()
-        if request.headers.get("xi-api-key") != self.key:
-            greeting = "401"
-        if greeting.isdigit():
-            status = HTTPStatus(int(greeting))
-            return Response(status.value, status.phrase, Headers({"content-length": "0", "connection": "close"}))
-        return None
+        return await self.refused(greeting if request.headers.get("xi-api-key") == self.key else "401")
 
     async def _serve(self, socket: ServerConnection) -> None:
         assert socket.request is not None

@@ -6,12 +6,12 @@ import asyncio
 import json
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import suppress
 from dataclasses import dataclass, field
 from email.message import Message
 from email.parser import BytesParser
-from types import TracebackType
 from typing import Any
+
+from tests.doubles.loopback import HttpDouble
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Asked:
 
 
 @dataclass
-class VendorServer:
+class VendorServer(HttpDouble):
     """Answers each request with the next of ``script``; an answer is a list of texts, calls, pauses in s and faults.
 
     With many calls at once ``choose`` gives the answer by the request instead, however their requests come in turn.
@@ -85,41 +85,7 @@ class VendorServer:
     requests: list[Asked] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
     invalid: list[str] = field(default_factory=list)
-    connections: int = 0
-    open: int = 0
     broken: int = 0
-    release: asyncio.Event = field(default_factory=asyncio.Event)
-    news: asyncio.Event = field(default_factory=asyncio.Event)
-    _server: asyncio.Server | None = None
-    _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
-
-    async def __aenter__(self) -> Any:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=1 << 20)
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        assert self._server is not None
-        self._server.close()
-        self.release.set()
-        for task in self._tasks:
-            task.cancel()
-        async with asyncio.timeout(5):
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        assert self._server is not None
-        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
-
-    async def until(self, what: Any) -> None:
-        """Wait until something is true of it, 5 s at most."""
-        async with asyncio.timeout(5):
-            while not what():
-                self.news.clear()
-                await self.news.wait()
 
     # --- what a vendor's double says by itself
 
@@ -157,22 +123,9 @@ class VendorServer:
 
     # --- HTTP
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        self.connections += 1
-        self.open += 1
-        number = self.connections
-        try:
-            with suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
-                while await self._request(reader, writer, number):
-                    pass
-        finally:
-            self._tasks.discard(task)
-            self.open -= 1
-            writer.close()
-            self.news.set()
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
+        while await self._request(reader, writer, number):
+            pass
 
     async def _request(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> bool:
         line, _, head = (await reader.readuntil(b"\r\n\r\n")).partition(b"\r\n")

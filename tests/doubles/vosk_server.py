@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections import deque
 from dataclasses import dataclass, field
-from http import HTTPStatus
-from types import TracebackType
-from typing import Any
+from typing import Any, ClassVar
 
-from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.datastructures import Headers
+from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
+
+from tests.doubles.loopback import SocketDouble
 
 
 @dataclass
@@ -27,7 +25,7 @@ class Connection:
 
 
 @dataclass
-class VoskServer:
+class VoskServer(SocketDouble):
     """Each connection takes the next of ``faults`` (default: none) and each utterance the next of ``says``.
 
     Faults: `503`, `401` (the handshake is refused), `mute` (no handshake), `hang` (audio is taken, nothing answered),
@@ -38,55 +36,14 @@ class VoskServer:
     says: deque[str] = field(default_factory=deque)
     faults: deque[str] = field(default_factory=deque)
     connections: list[Connection] = field(default_factory=list)
-    tries: int = 0
-    news: asyncio.Event = field(default_factory=asyncio.Event)
-    _server: Server | None = None
-    _held: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def __aenter__(self) -> VoskServer:
-        self._server = await serve(
-            self._serve, "127.0.0.1", 0, compression=None, process_request=self._greet, close_timeout=0.5
-        )
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._held.set()
-        if self._server is not None:
-            self._server.close()
-            async with asyncio.timeout(5):
-                await self._server.wait_closed()
-
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        assert self._server is not None
-        return f"ws://127.0.0.1:{next(iter(self._server.sockets)).getsockname()[1]}"
-
-    @property
-    def open(self) -> int:
-        """How many connections there are now."""
-        assert self._server is not None
-        return len(self._server.connections)
-
-    async def until(self, what: Any) -> None:
-        """Wait until something is true of it, 5 s at most."""
-        async with asyncio.timeout(5):
-            while not what():
-                self.news.clear()
-                await self.news.wait()
+    scheme: ClassVar[str] = "ws"
 
     async def _greet(self, socket: ServerConnection, request: Request) -> Response | None:
         self.tries += 1
         fault = self.faults.popleft() if self.faults else ""
-        if fault == "mute":
-            await self._held.wait()
-        if fault.isdigit():
-            status = HTTPStatus(int(fault))
-            return Response(status.value, status.phrase, Headers({"content-length": "0", "connection": "close"}))
         socket.fault = fault  # type: ignore[attr-defined]  # carried to the handler of the same connection
-        return None
+        return await self.refused(fault)
 
     async def _serve(self, socket: ServerConnection) -> None:
         fault, _, after = socket.fault.partition(":")  # type: ignore[attr-defined]  # see above

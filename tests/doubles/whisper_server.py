@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from contextlib import suppress
 from dataclasses import dataclass, field
 from email.parser import BytesParser
 from email.policy import HTTP
-from types import TracebackType
 from typing import Any
+
+from tests.doubles.loopback import HttpDouble
 
 
 @dataclass
-class WhisperServer:
+class WhisperServer(HttpDouble):
     """Answers each request with the next of ``script``.
 
     A mapping is JSON, a number is a status without a body, bytes are a body; `hang` waits for ``release``,
@@ -25,55 +25,11 @@ class WhisperServer:
     script: deque[Any] = field(default_factory=deque)
     plain: bool = False
     requests: list[dict[str, Any]] = field(default_factory=list)
-    connections: int = 0
-    open: int = 0
     busy: int = 0
-    release: asyncio.Event = field(default_factory=asyncio.Event)
-    news: asyncio.Event = field(default_factory=asyncio.Event)
-    _server: asyncio.Server | None = None
-    _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
 
-    async def __aenter__(self) -> WhisperServer:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        assert self._server is not None
-        self._server.close()
-        self.release.set()
-        async with asyncio.timeout(5):
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        assert self._server is not None
-        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
-
-    async def until(self, what: Any) -> None:
-        """Wait until something is true of it, 5 s at most."""
-        async with asyncio.timeout(5):
-            while not what():
-                self.news.clear()
-                await self.news.wait()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        self.connections += 1
-        self.open += 1
-        try:
-            with suppress(asyncio.IncompleteReadError, ConnectionError):
-                while await self._request(reader, writer):
-                    pass
-        finally:
-            self._tasks.discard(task)
-            self.open -= 1
-            writer.close()
-            self.news.set()
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
+        while await self._request(reader, writer):
+            pass
 
     async def _request(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         head = BytesParser(policy=HTTP).parsebytes((await reader.readuntil(b"\r\n\r\n")).partition(b"\r\n")[2])

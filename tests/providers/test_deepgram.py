@@ -653,7 +653,7 @@ def test_a_slow_handshake_is_waited_for() -> None:
             starting = asyncio.create_task(DeepgramTranscriber("k", url=server.url).start())
             await server.until(lambda: server.tries)
             assert not starting.done()
-            server.go.set()
+            server.release.set()
             await asyncio.wait_for(starting, 5)
 
     run(scenario())

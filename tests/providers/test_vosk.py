@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections import deque
 from collections.abc import Coroutine
+from functools import partial
 from typing import Any, TypeVar
 
 import pytest
@@ -45,6 +46,10 @@ async def next_final(stream: Transcription) -> Heard:
 
 def others() -> set[asyncio.Task[Any]]:
     return {task for task in asyncio.all_tasks() if task is not asyncio.current_task() and "vosk" in task.get_name()}
+
+
+def _has_taken(server: VoskServer, messages: int) -> bool:
+    return bool(server.connections) and server.connections[0].messages >= messages
 
 
 def test_an_utterance_has_its_words_and_its_place() -> None:
@@ -131,7 +136,7 @@ def test_only_three_seconds_are_heard_again() -> None:
             stream.began()
             for sent in range(1, 101):
                 say(stream, 4)
-                await server.until(lambda sent=sent: server.connections and server.connections[0].messages >= sent)
+                await server.until(partial(_has_taken, server, sent))
             stream.finish()
             assert (await next_final(stream)).text == "help"
             assert len(server.connections[1].audio) == 3 * 16000
