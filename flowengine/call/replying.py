@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flowengine.audio import playout as ledger
+from flowengine.audio.position import GRAIN
 from flowengine.call.ahead import Ahead
 from flowengine.call.clock import CallClock
 from flowengine.call.ports import Called, LanguageModel, ModelRequest, ModelTool, Said, SpeechRequest, SpokenWord, Usage
@@ -246,6 +247,7 @@ class _Reply:
         for part in self.effect.filler:
             async with aclosing(self._owner._voice.audio(part, self._owner._meter)) as chunks:
                 async for chunk in chunks:
+                    await self._when_quiet(first=not self._samples)
                     await self._queue_audio(chunk)
 
     async def _clause(self, text: str) -> None:
@@ -265,15 +267,20 @@ class _Reply:
                     clause.words.append((chunk.text, chunk.begin, chunk.end))
                 elif isinstance(chunk, bytes):
                     clause.samples += len(chunk)
+                    await self._when_quiet(first=self._turn.audio is None)
+                    if self._turn.audio is None:
+                        self._turn.audio = self._since()
+                        self._owner._put(fact.ReplyAudible(self._owner._clock.at(), self.effect.reply))
                     await self._queue_audio(chunk)
         clause.whole = True
 
-    async def _queue_audio(self, audio: bytes) -> None:
-        if self._turn.audio is None:
-            # Nobody is talked over: who still speaks may go on, and is then asked for anew (case 20).
+    async def _when_quiet(self, *, first: bool) -> None:
+        """Nobody is talked over: who still speaks may go on, and is then asked for anew (case 20)."""
+        if first:
             # Bounded by `max_speech`, which ends every utterance.
             await self._owner._quiet()
-            self._turn.audio = self._since()
+
+    async def _queue_audio(self, audio: bytes) -> None:
         self._samples += len(audio)
         await self._owner._speaking.append(self.effect.reply, audio)
 
@@ -298,7 +305,8 @@ class _Reply:
     def interrupted(self, at: float, heard: ledger.Position) -> fact.Event:
         """Give the fact that the caller cut the answer."""
         self.stop()
-        text = self.heard(heard.samples)
+        # The position is right to a grain of the carrier's clock: a word whose end lies in it is none that was heard.
+        text = self.heard(max(0, heard.samples - round(GRAIN * RATE)))
         return fact.ReplyInterrupted(at, self.effect.reply, text, heard.samples / RATE)
 
     def finished(self, at: float, played: ledger.ItemFinished) -> fact.Event:

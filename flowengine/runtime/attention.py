@@ -30,7 +30,7 @@ class Attention(Dialogue):
         if state.phase != TALKING:
             self.note("ignored", why="transfer")
             return
-        thinking = ".r" in state.prompt
+        thinking = ".r" in state.prompt and not state.audible
         why = self._not_meant(event, over=bool(state.prompt) and not cut and not thinking)
         if why or not event.text.strip():
             if why:
@@ -80,8 +80,8 @@ class Attention(Dialogue):
             # The key wins the turn (case 13); words that are final before it came before it.
             return "a key was pressed meanwhile"
         if over:
-            # An echo, or a "hello?" (case 6).
-            return "the prompt can not be cut by speech"
+            # An echo, a "hello?" (case 6), or an "mhm" (case 7).
+            return "it was said over words that it did not cut"
         ended = state.at if event.ended is None else event.ended
         if event.began < state.uncut and ended - state.uncut < (ended - event.began) / 2:
             return "most of it was said over words that can not be cut by speech"

@@ -41,7 +41,7 @@ class Dialogue(Errands):
         self.stop_waiting()
         reply = state.prompt = self._id("r")
         state.prompt_keys = keys if node.barge_in.keys else ""
-        state.then = ["reply"]
+        state.then, state.audible = ["reply"], False
         self._turn.take("ask")
         self.start_timer("model", 2 * node.timeouts.model_first)
         self._effects.append(
@@ -81,7 +81,12 @@ class Dialogue(Errands):
         """Take a fact about an answer; False for other facts."""
         if not isinstance(
             event,
-            fact.ReplyStarted | fact.ReplyActed | fact.ReplyFinished | fact.ReplyInterrupted | fact.ReplyFailed,
+            fact.ReplyStarted
+            | fact.ReplyAudible
+            | fact.ReplyActed
+            | fact.ReplyFinished
+            | fact.ReplyInterrupted
+            | fact.ReplyFailed,
         ):
             return False
         if event.reply != self.state.prompt:
@@ -92,6 +97,8 @@ class Dialogue(Errands):
         self.stop_timer("model")
         if isinstance(event, fact.ReplyActed):
             self._type.handle(Acted(event.act, event.name, event.id, event.values), self._context)
+        elif isinstance(event, fact.ReplyAudible):
+            self.state.audible = True
         elif not isinstance(event, fact.ReplyStarted):
             self._reply_over(event)
         return True

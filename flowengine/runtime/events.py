@@ -100,6 +100,13 @@ class ReplyStarted(Struct, frozen=True, tag=True):
     reply: str
 
 
+class ReplyAudible(Struct, frozen=True, tag=True):
+    """The first words of a model's answer are on their way to the caller: who speaks from now on speaks over them."""
+
+    at: float
+    reply: str
+
+
 class ReplyActed(Struct, frozen=True, tag=True):
     """A model wants a tool run, or to leave: ``act`` is `tool`, `exit` or `option`, ``id`` the model's name of it."""
 
@@ -209,6 +216,7 @@ Event = (
     | TranscriberFailed
     | ToolFinished
     | ReplyStarted
+    | ReplyAudible
     | ReplyActed
     | ReplyFinished
     | ReplyInterrupted
@@ -239,6 +247,7 @@ _RANKS: Mapping[type[Any], int] = {
     EventReceived: 5,
     TranscriberFailed: 6,
     ReplyStarted: 6,
+    ReplyAudible: 6,
     ReplyActed: 6,
     ReplyFailed: 6,
     ToolFinished: 6,

@@ -77,6 +77,7 @@ class State:
     key_at: float = -1.0
     then: list[Any] = field(default_factory=list)
     cut: bool = False
+    audible: bool = False  # of a model's answer something was played
     keys: list[tuple[str, float]] = field(default_factory=list)
     # What was said over the words of a node that asks nothing, for the next one that asks, and when.
     said: tuple[str, float] | None = None

@@ -321,6 +321,7 @@ class Player:
         text = " ".join(answer.text.split())
         if text:
             length = CHARACTER * len(text)
+            self._later(fact.ReplyAudible(self.at, effect.reply))
             self.playing = Spoken(effect.reply, text, effect.node, self.at, length, effect.policy, reply=True)
         else:
             self._later(fact.ReplyFinished(self.at, effect.reply, "", 0.0))

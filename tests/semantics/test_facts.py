@@ -128,6 +128,20 @@ def test_case_20_what_is_said_before_the_answer_begins_belongs_to_the_same_turn(
     assert messages(talk)[-1] == ("user", "I have a question about my order")
 
 
+def test_case_07_what_is_said_over_an_answer_that_it_did_not_cut_is_no_turn() -> None:
+    talk = Talk(CHAT)
+    talk.hear()
+    say(talk, "tell me")
+    reply = asked(talk).reply
+    talk.take(fact.ReplyStarted(talk.at, reply))
+    talk.take(fact.ReplyAudible(talk.at, reply))
+    say(talk, "mhm")
+    assert wish.CancelReply(reply) not in talk.effects
+    talk.take(fact.ReplyFinished(talk.at + 1, reply, "First you take a cup.", 2.0))
+    say(talk, "and then")
+    assert messages(talk)[-3:] == [("user", "tell me"), ("assistant", "First you take a cup."), ("user", "and then")]
+
+
 def test_case_19_a_model_is_told_what_was_heard_of_its_answer() -> None:
     talk = Talk(CHAT)
     talk.hear()
