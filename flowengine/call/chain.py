@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Generic, TypeVar
 
@@ -45,6 +45,9 @@ KEPT = 24000
 OPENING = 2.5
 """Seconds that a transcriber may take to be opened, with whatever it tries, before the next one is asked."""
 
+START_AGAIN = 15.0
+"""Seconds after which one that did not start is tried again."""
+
 RATE = 8000
 
 One = TypeVar("One", LanguageModel, Synthesizer, Transcriber)
@@ -59,29 +62,48 @@ class _Chain(Generic[One]):
         self.name = links[0].name  # so what it has said before is found when others are put behind it
         self.changes = 0  # how often another than the first took over
         self._links: list[tuple[One, Breaker]] = [(link, Breaker()) for link in links]
+        self._down: dict[int, asyncio.Task[None]] = {}  # places of those that did not start, with who tries again
 
     async def start(self) -> None:
-        """Start all; one that can not is left out while it can not. Raises ``ProviderError`` when none can."""
+        """Start all; one that can not is left out until it can. Raises ``ProviderError`` when none can."""
         failures: list[ProviderError] = []
-        for link, breaker in self._links:
+        for place, (link, _) in enumerate(self._links):
             try:
                 await link.start()
             except ProviderError as error:
                 log.warning("%s does not start: %s", link.name, error.kind)
-                breaker.failed("rejected", _now())
                 failures.append(error)
+                self._down[place] = asyncio.create_task(self._start_later(place, link), name=f"start {link.name}")
         if len(failures) == len(self._links):
+            await self._give_up()
             raise failures[0]
+
+    async def _start_later(self, place: int, link: One) -> None:
+        while True:
+            await asyncio.sleep(START_AGAIN)  # `aclose` cancels it
+            with suppress(ProviderError):
+                await link.start()
+                break
+        log.warning("%s has started", link.name)
+        del self._down[place]
+
+    async def _give_up(self) -> None:
+        down, self._down = list(self._down.values()), {}
+        for task in down:
+            task.cancel()
+        await asyncio.gather(*down, return_exceptions=True)
 
     async def aclose(self) -> None:
         """Close all."""
+        await self._give_up()
         for link, _ in self._links:
             await link.aclose()
 
     def _willing(self) -> list[tuple[One, Breaker]]:
         """Give who may be tried, in order; all when nobody may: better one more failure than silence."""
         now = _now()
-        return [pair for pair in self._links if pair[1].allows(now)] or list(self._links)
+        up = [pair for place, pair in enumerate(self._links) if place not in self._down]
+        return [pair for pair in up if pair[1].allows(now)] or up
 
     def _failed(self, link: One, breaker: Breaker, error: ProviderError) -> None:
         breaker.failed(error.kind, _now())

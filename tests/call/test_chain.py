@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from flowengine.call.chain import KEPT, OPENING, ModelChain, TranscriberChain, VoiceChain
+from flowengine.call.chain import KEPT, OPENING, START_AGAIN, ModelChain, TranscriberChain, VoiceChain
 from flowengine.call.ports import (
     Called,
     Expected,
@@ -285,9 +285,31 @@ def test_a_chain_starts_when_one_of_it_does(on_virtual_time: Callable[..., Any])
     async def story() -> list[Any]:
         chain = ModelChain([first, second])
         await chain.start()
-        return await answered(chain)
+        found = await answered(chain)
+        await chain.aclose()
+        return found
 
     assert on_virtual_time(story()) == [Said("yes")]
     assert first.asked == []
+    first = Vendor("a", [], starts=False)
     with pytest.raises(ProviderError):
         on_virtual_time(ModelChain([first]).start())
+
+
+def test_one_that_did_not_start_is_there_when_it_can(on_virtual_time: Callable[..., Any]) -> None:
+    first = Vendor("a", [[Said("first")]], starts=False)
+    second = Vendor("b", [[Said("second")], [Said("second")]])
+
+    async def story() -> list[Any]:
+        chain = ModelChain([first, second])
+        await chain.start()
+        found = await answered(chain)
+        await let_pass(START_AGAIN + 1)
+        found += await answered(chain)
+        first.starts = True
+        await let_pass(START_AGAIN + 1)
+        found += await answered(chain)
+        await chain.aclose()
+        return found
+
+    assert on_virtual_time(story()) == [Said("second"), Said("second"), Said("first")]
