@@ -15,8 +15,8 @@ demo: setup  ## two calls, answered by flows/front-desk.yaml over real sockets
 demo-chat: setup  ## a conversation with a language model: real SDKs against doubles of the vendors, real audio
 	@$(BIN)/python tests/vendors/demo_chat.py
 
-faults: setup  ## what a caller hears when a vendor fails, for every fault of the doubles (five minutes; ONLY=voice)
-	@$(BIN)/python tests/vendors/faults.py --only "$(ONLY)"
+faults: setup  ## what a caller hears when a vendor fails, for every fault of the doubles (five minutes; ONLY=voice BEHIND=1)
+	@$(BIN)/python tests/vendors/faults.py --only "$(ONLY)" $(if $(BEHIND),--behind)
 
 soak-talk: setup  ## CALLS (200) conversations over the vendors' doubles with random faults, and what they leave
 	@$(BIN)/python tests/vendors/soak.py --calls $(or $(CALLS),200) --seed $(or $(SEED),1)

@@ -39,8 +39,8 @@ from flowengine.runtime.clauses import unspoken
 
 log = logging.getLogger("flowengine.call")
 
-KEPT = 24000
-"""Bytes of a stream that the next transcriber hears again: 3 s."""
+KEPT = 48000
+"""Bytes of a stream that the next transcriber hears again at most: 6 s, as one that is dead takes three to be found."""
 
 OPENING = 2.5
 """Seconds that a transcriber may take to be opened, with whatever it tries, before the next one is asked."""

@@ -210,9 +210,9 @@ def test_the_next_transcriber_hears_the_last_seconds_again(on_virtual_time: Call
     async def story() -> list[Heard]:
         found = []
         async with chain.listen("call", EXPECTED) as words:
-            for number in range(5):
+            for number in range(8):
                 words.send(bytes([number]) * 8000)
-                if number == 3:
+                if number == 6:
                     words.began()
             events = aiter(words)
             found += [await anext(events) for _ in range(3)]
@@ -222,11 +222,11 @@ def test_the_next_transcriber_hears_the_last_seconds_again(on_virtual_time: Call
         return found
 
     heard = on_virtual_time(story())
-    # Five seconds were sent; the second vendor's first sample is that of two seconds.
+    # Eight seconds were sent; the second vendor's first sample is that of two seconds.
     assert heard == [Heard("interim", "one", 0.5, 0.9), Heard("again"), Heard("final", "two", 2.5, 3.0)]
     # The voice began where it began, for one that takes whole utterances.
     told = [one[0] if isinstance(one, bytes) else one for one in second.told]
-    assert told == [2, 3, "began", 4, 9, "finish", "began"]
+    assert told == [2, 3, 4, 5, 6, "began", 7, 9, "finish", "began"]
     assert sum(len(one) for one in second.told if isinstance(one, bytes)) == KEPT + 1
     assert first.open == second.open == 0
 

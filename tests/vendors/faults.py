@@ -1,11 +1,12 @@
 """What a caller hears when a vendor fails, for every fault that the doubles know: one call each, in a process each.
 
-    make faults        # or: .venv/bin/python tests/vendors/faults.py [--only model] [--at-once 4]
+    make faults        # or: .venv/bin/python tests/vendors/faults.py [--behind] [--only model] [--at-once 4]
 
 Each process first has a call in which nothing fails, then the one with the fault: `once` the next request (or
-connection) fails, `always` all of them do. Prints a table: what was heard after the caller's first words, the longest
-silence in seconds in which neither of the two spoke, how the call ended, what the record and the process counted, and
-what was left behind. Exit code 1 when something ended badly: dead air over 8 s, a fault of the engine, or a leak.
+connection) fails, `always` all of them do. With ``--behind`` another vendor stands behind each. Prints a table: what
+was heard after the caller's first words, the longest silence in seconds in which neither of the two spoke, how the call
+ended, what the record and the process counted, and what was left behind. Exit code 1 when something ended badly: dead
+air over 8 s, a fault of the engine, or a leak.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from tests.vendors.world import Vendors, said
 
 LINES = ("where is my order", "yes please")
 ANSWER = "It comes tomorrow morning, between nine and eleven."
+OTHER = "By another model: it comes tomorrow morning."
 DEAD = 8.0  # seconds of silence that are too many
 LOUD = 200  # of 16 bits
 BREAKS = 1.7  # seconds of its audio after which the transcriber fails: the caller is speaking
@@ -105,13 +107,14 @@ def heard_until(sizes: Sequence[int], seconds: float) -> int:
     return int(np.searchsorted(np.cumsum(sizes), seconds * RATE)) + 1
 
 
-async def trial(name: str, folder: Path) -> dict[str, Any]:
+async def trial(name: str, folder: Path, *, behind: bool) -> dict[str, Any]:
     """Have a call without a fault and one with it; give a row of the table."""
     async with local_speech() as speak:
         clips = [await Voices(speak).clip(Speech(line)) for line in LINES]
-    vendors = Vendors(folder, flows=Path(__file__).parent / "flows", default="talk")
+    vendors = Vendors(folder, flows=Path(__file__).parent / "flows", default="talk", behind=behind)
     vendors.knows(*clips)
     vendors.anthropic.choose = lambda asked: [ANSWER]
+    vendors.openai.choose = lambda asked: [OTHER]
     ready, errors = (WaitAudio(0.1), WaitSilence(0.6)), Errors()
     answered = PATIENT.get(name.split()[1], ANSWERED)
     async with vendors.open():
@@ -181,7 +184,7 @@ def line(row: dict[str, Any]) -> str:
     return "| " + " | ".join(str(cell).replace("|", "/") for cell in cells) + " |"
 
 
-async def child(name: str, room: asyncio.Semaphore) -> dict[str, Any]:
+async def child(name: str, room: asyncio.Semaphore, *, behind: bool) -> dict[str, Any]:
     """Try a fault in a process of its own."""
     async with room:
         process = await asyncio.create_subprocess_exec(
@@ -189,6 +192,7 @@ async def child(name: str, room: asyncio.Semaphore) -> dict[str, Any]:
             __file__,
             "--one",
             name,
+            *(["--behind"] if behind else []),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
@@ -208,12 +212,12 @@ async def child(name: str, room: asyncio.Semaphore) -> dict[str, Any]:
     return row
 
 
-async def every(names: Sequence[str], at_once: int) -> int:
+async def every(names: Sequence[str], at_once: int, *, behind: bool) -> int:
     """Try these faults; give the exit code."""
     room = asyncio.Semaphore(at_once)
     print("| fault | what was heard | silence s | ended | counts | left | badly |")  # noqa: T201
     print("|---|---|--:|---|---|---|---|", flush=True)  # noqa: T201
-    rows = await asyncio.gather(*(child(name, room) for name in names))
+    rows = await asyncio.gather(*(child(name, room, behind=behind) for name in names))
     return int(any(bad(row) for row in rows))
 
 
@@ -222,13 +226,15 @@ def main(given: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--only", default="", help="faults whose name begins so, such as `voice abort`")
     parser.add_argument("--at-once", type=int, default=4, help="processes at once")
+    parser.add_argument("--behind", action="store_true", help="another vendor stands behind each")
     parser.add_argument("--one", default="", help="this one, in this process; prints JSON")
     chosen = parser.parse_args(given)
     if chosen.one:
         with tempfile.TemporaryDirectory(prefix="flowengine-faults-") as folder:
-            print(json.dumps(asyncio.run(trial(chosen.one, Path(folder)))))  # noqa: T201
+            print(json.dumps(asyncio.run(trial(chosen.one, Path(folder), behind=chosen.behind))))  # noqa: T201
         return 0
-    return asyncio.run(every([name for name in NAMES if name.startswith(chosen.only)], chosen.at_once))
+    names = [name for name in NAMES if name.startswith(chosen.only)]
+    return asyncio.run(every(names, chosen.at_once, behind=chosen.behind))
 
 
 if __name__ == "__main__":

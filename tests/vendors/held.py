@@ -16,7 +16,7 @@ from pathlib import Path
 from flowengine.testing.virtual_time import let_pass
 from tests.vendors.world import Vendors
 
-POOLS = Counter({"cartesia": 2})
+POOLS = Counter({"cartesia": 2, "openai": 2})
 """Sockets that the server keeps for the next call, however many it has needed so far."""
 
 _NUMBER = re.compile(r"[0-9a-f]*\d[0-9a-f]*")
@@ -36,11 +36,10 @@ class Held:
     def now(vendors: Vendors) -> Held:
         """Look."""
         tasks = Counter(_NUMBER.sub("N", task.get_name()) for task in asyncio.all_tasks())
-        deepgram, anthropic, cartesia = vendors.deepgram.open, vendors.anthropic.open, vendors.cartesia.open
         status = Path("/proc/self/status").read_text(encoding="ascii")
         return Held(
             tasks,
-            Counter({"deepgram": deepgram, "anthropic": anthropic, "cartesia": cartesia}),
+            Counter({name: double.open for name, double in vendors.doubles.items()}),
             threading.active_count(),
             len(os.listdir("/proc/self/fd")),
             int(status.partition("VmRSS:")[2].split()[0]) / 1024,
@@ -90,9 +89,11 @@ async def at_rest(vendors: Vendors) -> Held:
 
 def forget(vendors: Vendors) -> None:
     """Drop what the doubles remember of calls: it is no memory of the server's."""
-    vendors.deepgram.hearings.clear()
-    vendors.anthropic.requests.clear()
-    vendors.anthropic.others.clear()
+    for listening in (vendors.deepgram, vendors.second):
+        listening.hearings.clear()
+    for answering in (vendors.anthropic, vendors.openai):
+        answering.requests.clear()
+        answering.others.clear()
     vendors.cartesia.requests.clear()
     vendors.cartesia.headers.clear()
     vendors.cartesia.done.clear()

@@ -34,6 +34,7 @@ from flowengine.testing.virtual_time import let_pass
 from tests.doubles.anthropic_server import AnthropicServer
 from tests.doubles.cartesia_server import CartesiaServer
 from tests.doubles.deepgram_server import DeepgramServer, Spoken
+from tests.doubles.openai_server import OpenAIServer
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "the-account-token"
@@ -79,7 +80,11 @@ class Shop:
 
 @dataclass
 class Vendors:
-    """The doubles, and a server that knows them by their addresses alone."""
+    """The doubles, and a server that knows them by their addresses alone.
+
+    ``behind``: each vendor has another one behind it, which takes over: nova-3 at a second Deepgram, an OpenAI, and
+    the voice that needs no network.
+    """
 
     folder: Path
     flows: Path = ROOT / "flows"
@@ -87,6 +92,9 @@ class Vendors:
     deepgram: DeepgramServer = field(default_factory=DeepgramServer)
     anthropic: AnthropicServer = field(default_factory=AnthropicServer)
     cartesia: CartesiaServer = field(default_factory=CartesiaServer)
+    behind: bool = False
+    second: DeepgramServer = field(default_factory=DeepgramServer)
+    openai: OpenAIServer = field(default_factory=OpenAIServer)
     shop: Shop = field(default_factory=Shop)
     model: str = "flux-general-en"
     url: str = ""
@@ -98,7 +106,7 @@ class Vendors:
     async def open(self, **changes: Any) -> AsyncIterator[Vendors]:
         """Start the doubles and the server; ``changes`` are those of its settings."""
         async with AsyncExitStack() as stack:
-            for double in (self.deepgram, self.anthropic, self.cartesia):
+            for double in self.doubles.values():
                 await stack.enter_async_context(double)
             await stack.enter_async_context(self.shop.open())
             settings = replace(self._settings(), **changes)
@@ -121,14 +129,29 @@ class Vendors:
                 await ready.wait()
             yield self
 
+    @property
+    def doubles(self) -> dict[str, Any]:
+        """The vendors' doubles by name."""
+        first = {"deepgram": self.deepgram, "anthropic": self.anthropic, "cartesia": self.cartesia}
+        return {**first, "second": self.second, "openai": self.openai} if self.behind else first
+
     def _settings(self) -> Settings:
+        transcriber = TranscriberSettings("deepgram", url=self.deepgram.url, model=self.model, key=KEY)
+        voice = VoiceSettings("cartesia", url=self.cartesia.url, key=KEY, voice="v")
+        models = {"default": ModelSettings("anthropic", url=self.anthropic.url, key=KEY)}
+        if self.behind:
+            other = TranscriberSettings("deepgram", url=self.second.url, model="nova-3", key=KEY)
+            transcriber = replace(transcriber, fallback=other)
+            voice = replace(voice, fallback=VoiceSettings("local"))
+            models["default"] = replace(models["default"], fallback="openai")
+            models["openai"] = ModelSettings("openai", url=f"{self.openai.url}/v1", key=KEY)
         return Settings(
             server=ServerSettings(host="127.0.0.1", port=0, public_url="http://127.0.0.1"),
             flows=FlowSettings(str(self.flows), default=self.default),
             carriers={name: CarrierSettings("account", TOKEN, "required", "") for name in ("twilio", "vobiz")},
-            voice=VoiceSettings("cartesia", url=self.cartesia.url, key=KEY, voice="v"),
-            transcriber=TranscriberSettings("deepgram", url=self.deepgram.url, model=self.model, key=KEY),
-            models={"default": ModelSettings("anthropic", url=self.anthropic.url, key=KEY)},
+            voice=voice,
+            transcriber=transcriber,
+            models=models,
             tools=ToolSettings(hosts=(f"127.0.0.1:{self.shop.port}",)),
             env={"SHOP_API": f"http://127.0.0.1:{self.shop.port}"},
             store=StoreSettings(
@@ -140,7 +163,7 @@ class Vendors:
         """Let Deepgram's double understand these clips, wherever they stand in what it hears."""
         for clip in clips:
             words = [Spoken(word.text, word.begin, word.end) for word in clip.words]
-            self.deepgram.clips[clip.audio[:HEAD]] = words
+            self.deepgram.clips[clip.audio[:HEAD]] = self.second.clips[clip.audio[:HEAD]] = words
 
     def answers(self, *script: Any) -> None:
         """Say what the model answers, in order."""
