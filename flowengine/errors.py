@@ -23,14 +23,16 @@ class ProviderError(RemoteError):
     """A speech or language vendor failed.
 
     ``kind`` is one of ``timeout``, ``unavailable``, ``rejected``, ``quota``, ``garbage``; ``retryable`` says whether
-    the same request may succeed when it is sent again.
+    the same request may succeed when it is sent again; ``lasting``, that no request can for a while: the key is wrong,
+    or the account is empty.
     """
 
-    def __init__(self, provider: str, kind: str, *, retryable: bool, detail: str = "") -> None:
+    def __init__(self, provider: str, kind: str, *, retryable: bool, detail: str = "", lasting: bool = False) -> None:
         super().__init__(f"{provider}: {kind}" + (f" ({detail})" if detail else ""))
         self.provider = provider
         self.kind = kind
         self.retryable = retryable
+        self.lasting = lasting
 
 
 class ToolError(RemoteError):

@@ -10,10 +10,15 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 
-from flowengine.call.ports import Answer, Called, LanguageModel, ModelRequest, Said, Usage
+from flowengine.call.ports import Answer, Called, LanguageModel, Metered, ModelRequest, Said, Usage
 from flowengine.errors import ProviderError
 
 WAITING = 1000  # parts of an answer that wait: then the model has to
+
+
+def used(answer: Answer) -> list[Usage]:
+    """Give what an answer used, so far, of whoever was asked for it."""
+    return answer.used() if isinstance(answer, Metered) else [answer.usage]
 
 
 class Ahead:
@@ -35,6 +40,10 @@ class Ahead:
     def usage(self) -> Usage:
         """What was used of who answers."""
         return self._answer.usage if self._answer is not None else Usage(self._model.name, self._request.model)
+
+    def used(self) -> list[Usage]:
+        """As ``Metered.used``."""
+        return used(self._answer) if self._answer is not None else []
 
     def fits(self, model: LanguageModel, request: ModelRequest) -> bool:
         """Say whether this is the answer to what is asked now."""

@@ -65,7 +65,7 @@ class Apparatus:
 
     def used(self) -> list[Usage]:
         """Give what this stream has used of its vendors: words heard, words spoken, and what models read and wrote."""
-        found = [turn.usage for turn in self.turns if turn.usage is not None]
+        found = [one for turn in self.turns for one in turn.used]
         heard = self.listening.used() if self.listening is not None else []
         return summed([*found, *self._spoken, *heard])
 

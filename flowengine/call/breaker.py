@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections import deque
 
+from flowengine.errors import ProviderError
+
 FAILURES, WINDOW = 5, 30.0
 """So many failures within so many seconds open it."""
 
 OPEN = 15.0
 """Seconds for which it stays open; then one try decides."""
 
-REFUSED = 60.0
-"""Seconds after a refusal: a wrong key or an empty account does not mend itself in a moment."""
+BUSY = 5.0
+"""Seconds after a request too many: the limit is of a moment."""
 
-_AT_ONCE = frozenset({"rejected", "quota"})
+REFUSED = 60.0
+"""Seconds after the account was refused: a wrong key or an empty account does not mend itself in a moment."""
 
 
 class Breaker:
@@ -27,12 +30,17 @@ class Breaker:
         """Say whether the vendor may be tried now."""
         return now >= self._until
 
-    def failed(self, kind: str, now: float) -> None:
-        """It failed: ``kind`` is that of ``ProviderError``."""
-        self._failures.append(now)
-        if kind in _AT_ONCE:
+    def failed(self, error: ProviderError, now: float) -> None:
+        """It failed. A request that was refused by itself says nothing of the next one."""
+        if error.lasting:
             self._until = now + REFUSED
-        elif len(self._failures) == FAILURES and now - self._failures[0] <= WINDOW:
+            return
+        if error.kind == "rejected":
+            return
+        self._failures.append(now)
+        if error.kind == "quota":
+            self._until = max(self._until, now + BUSY)
+        if len(self._failures) == FAILURES and now - self._failures[0] <= WINDOW:
             self._until = now + OPEN
 
     def worked(self) -> None:

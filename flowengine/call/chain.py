@@ -35,7 +35,7 @@ from flowengine.call.ports import (
 )
 from flowengine.call.prices import summed
 from flowengine.errors import ProviderError
-from flowengine.runtime.clauses import unspoken
+from flowengine.runtime.clauses import speaks, unspoken
 
 log = logging.getLogger("flowengine.call")
 
@@ -106,7 +106,7 @@ class _Chain(Generic[One]):
         return [pair for pair in up if pair[1].allows(now)] or up
 
     def _failed(self, link: One, breaker: Breaker, error: ProviderError) -> None:
-        breaker.failed(error.kind, _now())
+        breaker.failed(error, _now())
         self.changes += 1
         log.warning("%s failed (%s); the next one is asked", link.name, error.kind)
 
@@ -138,6 +138,11 @@ class _ChainedAnswer:
         self._request = request
         self._stack = stack
         self._parts: AsyncIterator[Said | Called] | None = None
+        self._before: list[Usage] = []  # of those that failed
+
+    def used(self) -> list[Usage]:
+        """As ``Metered.used``."""
+        return [*self._before, self.usage]
 
     def __aiter__(self) -> _ChainedAnswer:
         return self
@@ -158,6 +163,7 @@ class _ChainedAnswer:
                 self._chain._failed(link, breaker, error)
                 if number == len(willing) - 1:
                     raise
+                self._before.append(self.usage)
             except BaseException:
                 # An empty answer, or a cancel: neither is a failure.
                 await inner.aclose()
@@ -182,9 +188,12 @@ class VoiceChain(_Chain[Synthesizer]):
         """Speak with the first that can; when it fails in the middle the next says the rest."""
         willing = self._willing()
         rest, offset = request, 0.0
+        failed: tuple[str, ...] = ()
         for number, (link, breaker) in enumerate(willing):
             if link is not self._links[0][0]:
-                yield Substitute(link.name)
+                yield Substitute(link.name, failed)
+                # A voice that a flow names is the first one's.
+                rest = replace(rest, voice="default")
             samples = 0
             words: list[SpokenWord] = []
             try:
@@ -205,7 +214,8 @@ class VoiceChain(_Chain[Synthesizer]):
                 told = [(word.text, word.begin, word.end) for word in words]
                 rest = replace(rest, text=unspoken(rest.text, told, samples / RATE))
                 offset += samples / RATE
-                if not rest.text:
+                failed = (link.name,)
+                if not speaks(rest.text):
                     return
 
 
@@ -243,6 +253,7 @@ class _ChainedWords:
         self._origin = 0  # the stream's sample that is the present vendor's first
         self._given = 0  # samples that it was given
         self._used: list[Usage] = []  # of those before
+        self._worked = False
 
     async def open(self) -> None:
         """Open the next vendor that can be opened; raises ``ProviderError`` when none is left."""
@@ -267,6 +278,7 @@ class _ChainedWords:
                 self._chain._failed(link, breaker, error if isinstance(error, ProviderError) else late)
                 continue
             self._words, self._events = words, aiter(words)
+            self._worked = False
             self._origin = self._samples - self._kept.size
             self._given = self._kept.size
             self._kept.tell(words)
@@ -321,7 +333,9 @@ class _ChainedWords:
             self._chain._failed(link, breaker, error)
             await self._next()
             return Heard("again")
-        breaker.worked()
+        if not self._worked:  # once: what an old stream tells says nothing of new ones
+            self._worked = True
+            breaker.worked()
         shift = self._origin / RATE
         began = None if heard.began is None else heard.began + shift
         ended = None if heard.ended is None else heard.ended + shift

@@ -37,9 +37,13 @@ class SpokenWord:
 
 @dataclass(frozen=True, slots=True)
 class Substitute:
-    """From here on another voice speaks in the place of the one that was asked: its audio is not to be kept."""
+    """From here on another voice speaks in the place of the one that was asked: its audio is not to be kept.
+
+    ``failed`` names those that have just failed.
+    """
 
     name: str
+    failed: tuple[str, ...] = ()
 
 
 class Synthesizer(Protocol):
@@ -242,7 +246,7 @@ class Transcription(Protocol):
 
 @runtime_checkable
 class Metered(Protocol):
-    """A ``Transcription`` that knows better than by the length of the stream what it has used."""
+    """A ``Transcription`` that knows better than by its stream's length what was used, or an ``Answer`` of several."""
 
     def used(self) -> list[Usage]:
         """Give it, by provider and model, so far."""

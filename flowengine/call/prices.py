@@ -55,7 +55,9 @@ def cost(used: Iterable[Usage], prices: Mapping[str, Price] = PRICES) -> float |
     for one in used:
         price = prices.get(f"{one.provider}/{one.model}", prices.get(one.provider))
         if price is None:
-            return None
+            if one.input_tokens or one.output_tokens or one.characters or one.seconds:
+                return None
+            continue  # it failed, or was never asked
         fresh = max(0, one.input_tokens - one.cached_tokens)
         total += (fresh * price.input + one.cached_tokens * price.cached + one.output_tokens * price.output) / _MILLION
         total += one.characters * price.characters / _MILLION + one.seconds / 60 * price.minute

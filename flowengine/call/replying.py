@@ -20,7 +20,7 @@ from typing import Any
 
 from flowengine.audio import playout as ledger
 from flowengine.audio.position import GRAIN
-from flowengine.call.ahead import Ahead
+from flowengine.call.ahead import Ahead, used
 from flowengine.call.clock import CallClock
 from flowengine.call.ports import Called, LanguageModel, ModelRequest, ModelTool, Said, SpeechRequest, SpokenWord, Usage
 from flowengine.call.speaking import Playing, Speaking
@@ -56,7 +56,7 @@ class Turn:
     word: float | None = None
     clause: float | None = None
     audio: float | None = None
-    usage: Usage | None = None
+    used: list[Usage] = field(default_factory=list)
 
     def stages(self) -> dict[str, float]:
         """Give the times by stage: the model's first word, its first clause, the first audio of the voice."""
@@ -121,7 +121,7 @@ class Replying:
     def _drop(self, ahead: Ahead) -> None:
         """What it used is paid for all the same."""
         ahead.drop()
-        self._turned(Turn("", usage=ahead.usage))
+        self._turned(Turn("", used=ahead.used()))
 
     def ask(self, effect: wish.Ask) -> None:
         """Ask a model, and speak what it answers."""
@@ -180,7 +180,7 @@ class _Reply:
                     async for part in answer:
                         await self._take(part)
                 finally:
-                    self._turn.usage = answer.usage  # only now: of several vendors it is that of who answered
+                    self._turn.used = used(answer)
         except (ProviderError, TimeoutError) as error:
             self._failed = error.kind if isinstance(error, ProviderError) else "timeout"
             if not self._begun:

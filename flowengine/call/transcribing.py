@@ -10,7 +10,7 @@ from flowengine.call.kept import Kept
 from flowengine.call.ports import Expected, Heard, Metered, Transcriber, Transcription, Usage
 from flowengine.errors import Bug, ProviderError
 
-CONNECT = 5.0
+CONNECT = 8.0
 """Seconds that opening a stream's words may take."""
 
 KEPT = 32000

@@ -18,7 +18,7 @@ from typing import Any
 from flowengine.audio import mulaw
 from flowengine.call.ports import AudioStore, SpeechRequest, SpokenWord, Substitute, Synthesizer, Usage
 from flowengine.errors import ProviderError
-from flowengine.runtime.clauses import unspoken
+from flowengine.runtime.clauses import speaks, unspoken
 from flowengine.runtime.effects import Part, Pause, Recording, Speech
 
 log = logging.getLogger("flowengine.call")
@@ -87,7 +87,7 @@ class Voice:
             except ProviderError as error:
                 progress.failed()
                 self._again(error, last=last)
-            if not progress.rest():
+            if not speaks(progress.rest()):
                 return
 
     def _again(self, error: ProviderError, *, last: bool) -> None:
@@ -170,6 +170,8 @@ class _Progress:
     def take(self, chunk: bytes | SpokenWord | Substitute) -> bytes | SpokenWord | Substitute:
         """Take what comes, and give it with its time in the whole text."""
         if isinstance(chunk, Substitute):
+            for name in chunk.failed:
+                self._meter(Usage(name, failed=1))
             self._by, self._metered = chunk.name, False
             return chunk
         if not self._metered:

@@ -40,6 +40,12 @@ _REASONS = {
     "timeout_error": "timeout",
 }
 
+# Of the refusals those that are about the account, and not about what was asked.
+_LASTING = frozenset({
+    "HTTP 401", "HTTP 402", "HTTP 403", "authentication_error", "permission_error", "billing_error",
+    "insufficient_quota",
+})  # fmt: skip
+
 
 class Connections:
     """One vendor's clients: ``client`` by the pool, ``fresh`` past it, by connections that nobody used before.
@@ -106,7 +112,8 @@ class Connections:
         elif isinstance(error, sdk.APIError) and not isinstance(error, sdk.APIResponseValidationError):
             kind, again, detail = _reason(error.body)
             pause = math.inf if kind == "quota" else 0.0
-        return ProviderError(name, kind, retryable=again, detail=detail), pause
+        lasting = kind == "rejected" and detail in _LASTING
+        return ProviderError(name, kind, retryable=again, detail=detail, lasting=lasting), pause
 
 
 def _status(status: int) -> tuple[str, bool]:

@@ -96,12 +96,14 @@ def failure(provider: str, error: Exception) -> ProviderError:
 def refusal(provider: str, status: int) -> ProviderError:
     """Say what an HTTP status means, of a handshake or in a message."""
     detail = f"HTTP {status}"
-    if status in (402, 429):  # no credit left; too much at once
-        return ProviderError(provider, "quota", retryable=status == 429, detail=detail)
+    if status == 429:  # too much at once
+        return ProviderError(provider, "quota", retryable=True, detail=detail)
+    if status == 402:  # no credit left
+        return ProviderError(provider, "quota", retryable=False, detail=detail, lasting=True)
     if status == 408:
         return ProviderError(provider, "timeout", retryable=True, detail=detail)
     if 400 <= status < 500:
-        return ProviderError(provider, "rejected", retryable=False, detail=detail)
+        return ProviderError(provider, "rejected", retryable=False, detail=detail, lasting=status in (401, 403))
     return ProviderError(provider, "unavailable", retryable=True, detail=detail)
 
 

@@ -133,6 +133,11 @@ def heard_of(clause: str, words: list[tuple[str, float, float]], seconds: float,
     return clause[: max((place for place in spaces if place <= reached), default=0)]
 
 
+def speaks(text: str) -> bool:
+    """Say whether there is anything in a text that a voice would speak: a letter or a digit."""
+    return any(letter.isalnum() for letter in text)
+
+
 def unspoken(text: str, words: Sequence[tuple[str, float, float]], seconds: float) -> str:
     """Give what of a text was not spoken yet after so many seconds of its audio: whole words, one too many at most.
 

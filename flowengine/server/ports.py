@@ -45,20 +45,27 @@ async def open_ports(settings: Settings) -> tuple[SqliteStore, Ports]:
 
 
 def synthesizer(settings: VoiceSettings) -> Synthesizer:
-    """Make who speaks; raises ``EnvironmentProblem``."""
-    options = {name: getattr(settings, name) for name in ("library", "url", "model", "voice", "key")}
-    made: Synthesizer = plugins.provider(settings.use).make(options)
-    return VoiceChain([made, synthesizer(settings.fallback)]) if settings.fallback else made
+    """Make who speaks, and who speaks in their place; raises ``EnvironmentProblem``."""
+    made: list[Synthesizer] = []
+    one: VoiceSettings | None = settings
+    while one is not None:
+        options = {name: getattr(one, name) for name in ("library", "url", "model", "voice", "key")}
+        made.append(plugins.provider(one.use).make(options))
+        one = one.fallback
+    return VoiceChain(made) if len(made) > 1 else made[0]
 
 
 def transcriber(settings: TranscriberSettings) -> Transcriber | None:
-    """Make who understands what callers say; None where nobody does. Raises ``EnvironmentProblem``."""
-    if settings.use == "none":
-        return None
-    options = {"url": settings.url, "model": settings.model, "key": settings.key}
-    made: Transcriber = plugins.provider(settings.use).make(options)
-    behind = transcriber(settings.fallback) if settings.fallback else None
-    return TranscriberChain([made, behind]) if behind else made
+    """Make who understands what callers say, and who does in their place; None where nobody does.
+
+    Raises ``EnvironmentProblem``.
+    """
+    made: list[Transcriber] = []
+    one: TranscriberSettings | None = settings
+    while one is not None and one.use != "none":
+        made.append(plugins.provider(one.use).make({"url": one.url, "model": one.model, "key": one.key}))
+        one = one.fallback
+    return TranscriberChain(made) if len(made) > 1 else made[0] if made else None
 
 
 def models(settings: Mapping[str, ModelSettings]) -> dict[str, LanguageModel]:

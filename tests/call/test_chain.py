@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from flowengine.call.breaker import FAILURES
 from flowengine.call.chain import KEPT, OPENING, START_AGAIN, ModelChain, TranscriberChain, VoiceChain
 from flowengine.call.ports import (
     Called,
@@ -136,16 +137,6 @@ def test_the_next_model_answers_when_the_first_can_not(on_virtual_time: Callable
     assert first.open == second.open == 0
 
 
-def test_what_was_used_is_that_of_who_answered(on_virtual_time: Callable[..., Any]) -> None:
-    async def story() -> str:
-        chain = ModelChain([Vendor("a", [[broken()]]), Vendor("b", [[Said("yes")]])])
-        async with chain.answer(REQUEST) as answer:
-            assert [part async for part in answer] == [Said("yes")]
-            return answer.usage.provider
-
-    assert on_virtual_time(story()) == "x"
-
-
 def test_nobody_goes_on_in_another_models_sentence(on_virtual_time: Callable[..., Any]) -> None:
     first, second = Vendor("a", [[Said("I have"), broken()]]), Vendor("b", [[Said("no")]])
     with pytest.raises(ProviderError):
@@ -168,7 +159,8 @@ def test_when_all_fail_the_last_failure_is_told(on_virtual_time: Callable[..., A
 
 
 def test_who_refused_is_not_asked_first_for_a_while(on_virtual_time: Callable[..., Any]) -> None:
-    first, second = Vendor("a", [["rejected"], [Said("mine")]]), Vendor("b", [[Said("b1")], [Said("b2")]])
+    refused = ProviderError("a", "rejected", retryable=False, lasting=True)
+    first, second = Vendor("a", [[refused], [Said("mine")]]), Vendor("b", [[Said("b1")], [Said("b2")]])
 
     async def story() -> list[list[Any]]:
         chain = ModelChain([first, second])
@@ -188,13 +180,35 @@ def test_the_next_voice_says_what_was_not_spoken(on_virtual_time: Callable[..., 
     second = Vendor("b", [[SpokenWord("three", 0.0, 0.4), b"y"]])
     chunks = on_virtual_time(spoken(VoiceChain([first, second])))
     assert second.asked[0].text == "three four"
-    assert chunks == [*words, b"x" * 8000, Substitute("b"), SpokenWord("three", 1.0, 1.4), b"y"]
+    assert chunks == [*words, b"x" * 8000, Substitute("b", ("a",)), SpokenWord("three", 1.0, 1.4), b"y"]
 
 
 def test_of_a_voice_that_says_nothing_all_is_said_by_the_next(on_virtual_time: Callable[..., Any]) -> None:
     first, second = Vendor("a", [[broken()]]), Vendor("b", [[b"y"]])
-    assert on_virtual_time(spoken(VoiceChain([first, second]))) == [Substitute("b"), b"y"]
+    assert on_virtual_time(spoken(VoiceChain([first, second]))) == [Substitute("b", ("a",)), b"y"]
     assert second.asked == [SPEECH]
+
+
+def test_a_voice_that_a_flow_names_is_the_first_ones(on_virtual_time: Callable[..., Any]) -> None:
+    first, second = Vendor("a", [[broken()]]), Vendor("b", [[b"y"]])
+
+    async def story() -> list[Any]:
+        named = replace(SPEECH, voice="6ccbfb76")
+        return [chunk async for chunk in VoiceChain([first, second]).speak(named)]
+
+    on_virtual_time(story())
+    assert [request.voice for request in (*first.asked, *second.asked)] == ["6ccbfb76", "default"]
+
+
+def test_nothing_is_asked_for_what_is_left_without_a_letter(on_virtual_time: Callable[..., Any]) -> None:
+    words = [SpokenWord("Really", 0.0, 0.5)]
+    first, second = Vendor("a", [[*words, b"x" * 8000, broken()]]), Vendor("b", [])
+
+    async def story() -> list[Any]:
+        chain = VoiceChain([first, second])
+        return [chunk async for chunk in chain.speak(replace(SPEECH, text="Really ?"))]
+
+    assert on_virtual_time(story()) == [*words, b"x" * 8000]
 
 
 def test_when_no_voice_is_left_the_failure_is_told(on_virtual_time: Callable[..., Any]) -> None:
@@ -266,6 +280,24 @@ def test_one_that_does_not_open_gives_way_to_the_next(on_virtual_time: Callable[
         return asyncio.get_running_loop().time() - begun
 
     assert on_virtual_time(story()) == pytest.approx(OPENING)
+
+
+def test_what_an_old_stream_tells_says_nothing_of_new_ones(on_virtual_time: Callable[..., Any]) -> None:
+    """While a vendor takes no new connections, those that it has go on."""
+    old = [Heard("interim", "one")] * 20
+    first, second = Vendor("a", [old, *[["unavailable"]] * 9]), Vendor("b", [[Heard("final", "two")] for _ in range(9)])
+
+    async def story() -> int:
+        chain = TranscriberChain([first, second])
+        async with chain.listen("old", EXPECTED) as words:
+            events = aiter(words)
+            for _ in range(8):
+                await anext(events)
+                async with chain.listen("new", EXPECTED):
+                    pass
+        return len(first.asked)
+
+    assert on_virtual_time(story()) == 1 + FAILURES
 
 
 def test_a_stream_that_nobody_hears_any_more_is_lost(on_virtual_time: Callable[..., Any]) -> None:

@@ -72,7 +72,9 @@ class Model:
         self.requests.append(request)
         self.open += 1
         try:
-            yield Answer(self.answers[len(self.requests) - 1] if len(self.requests) <= len(self.answers) else [9e9])
+            yield Answer(
+                self.answers[len(self.requests) - 1] if len(self.requests) <= len(self.answers) else [9e9], self.name
+            )
         finally:
             self.open -= 1
 
@@ -80,8 +82,8 @@ class Model:
 class Answer:
     """One answer of the script."""
 
-    def __init__(self, parts: Sequence[Part]) -> None:
-        self.usage = Usage("scripted", output_tokens=len(parts))
+    def __init__(self, parts: Sequence[Part], by: str) -> None:
+        self.usage = Usage(by, output_tokens=len(parts))
         self._parts = iter(parts)
 
     def __aiter__(self) -> Answer:
@@ -462,4 +464,4 @@ def test_and_of_several_vendors_that_of_who_answered(
     outcome = on_virtual_time(line.call(*said))
     assert outcome.record is not None
     used = {one["provider"]: one["output_tokens"] for one in outcome.record["usage"] if "output_tokens" in one}
-    assert used == {"scripted": 1}
+    assert used == {"broken": 1, "scripted": 1}
