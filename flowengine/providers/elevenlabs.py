@@ -1,8 +1,9 @@
 """Voices of ElevenLabs over its WebSocket: µ-law as the line wants it, and when each word is spoken.
 
 Sockets belong to a voice and a language and are shared by all calls: one takes five utterances at a time, then another
-one is opened. The vendor keeps contexts alive, not sockets, and ours are closed with their text; so a socket that had
-nothing to say for 150 s is replaced, before the vendor closes it after 180, for as long as its voice is in use.
+one is opened. The vendor keeps contexts alive, not sockets, and ours end with their text; so a socket that had nothing
+to say for 150 s is replaced, before the vendor closes it after 180, for as long as its voice is in use. A context that
+the vendor never ends holds nothing up: what counts is whether anybody listens.
 
 The vendor's SDK has no asynchronous socket for speech; the key goes in a header, never in the address.
 """
@@ -23,6 +24,7 @@ from websockets.exceptions import InvalidHandshake, InvalidStatus, WebSocketExce
 
 from flowengine.call.ports import SpeechRequest, SpokenWord
 from flowengine.errors import EnvironmentProblem, ProviderError
+from flowengine.providers import sockets
 from flowengine.providers.elevenlabs_socket import NAME, Socket, Utterance, problem
 
 # Below this level websockets logs every message, and the headers with the key.
@@ -77,7 +79,7 @@ class ElevenLabs:
     ) -> None:
         self.version = f"{model} {voice}/1"
         self._key = key
-        self._url = url.rstrip("/")
+        self._url = sockets.websocket_address("speech.synthesizer.url", url)
         self._model = model
         self._voice = voice
         self._first = first
@@ -176,7 +178,8 @@ class ElevenLabs:
         }
         if line.lang and "v2_5" in self._model:  # the others take no language
             options["language_code"] = line.lang
-        address = f"{self._url}/v1/text-to-speech/{quote(line.voice, safe='')}/multi-stream-input?{urlencode(options)}"
+        voice, asked = quote(line.voice, safe="", errors="replace"), urlencode(options, errors="replace")
+        address = f"{self._url}/v1/text-to-speech/{voice}/multi-stream-input?{asked}"
         socket = Socket(await self._connected(address))
         try:
             self._ready()
@@ -209,18 +212,20 @@ class ElevenLabs:
         except TimeoutError:
             raise problem("timeout", "no connection in time") from None
         except InvalidStatus as error:
-            raise _refusal(error.response.status_code) from None
+            raise sockets.refusal(NAME, error.response.status_code) from None
         except (InvalidHandshake, EOFError) as error:
             raise problem("garbage", type(error).__name__) from None
         except (OSError, WebSocketException) as error:
             raise problem("unavailable", type(error).__name__) from None
+        except ValueError:
+            raise problem("rejected", "speech.synthesizer.url or its key can not be used", retryable=False) from None
 
     async def _make_room(self) -> None:
-        """Close the socket that was not used for longest."""
-        idle = [socket for socket in self._sockets() if socket.dead or not socket.contexts]
+        """Close a socket that nobody listens to: one that takes no more, or that was not used for longest."""
+        idle = [socket for socket in self._sockets() if socket.dead or not socket.heard]
         if not idle:
             raise problem("quota", f"{_SOCKETS} sockets are busy")
-        await self._retire(min(idle, key=lambda socket: (not socket.dead, socket.used)))
+        await self._retire(min(idle, key=lambda socket: (not socket.dead, not socket.tired, socket.used)))
 
     async def _retire(self, socket: Socket) -> None:
         for line in self._lines.values():
@@ -237,7 +242,7 @@ class ElevenLabs:
                 wanted = now - line.used < self._kept
                 for socket in list(line.sockets):
                     stale = now - socket.used > self._idle
-                    if socket.dead or (not socket.contexts and (socket.tired or stale)):
+                    if socket.dead or (not socket.heard and (socket.tired or stale)):
                         await self._retire(socket)
                         if stale and wanted:
                             await self._renew(line)
@@ -251,18 +256,9 @@ class ElevenLabs:
                     await self._opened(line)
 
 
-def _refusal(status: int) -> ProviderError:
-    if status == 429:
-        return problem("quota", "HTTP 429")
-    if status == 408 or status >= 500:
-        return problem("unavailable", f"HTTP {status}")
-    return problem("rejected", f"HTTP {status}", retryable=False)
-
-
 def make(options: Mapping[str, Any]) -> ElevenLabs:
     """Make the voice from its settings: `key`, `url`, `model`, `voice`; raises ``EnvironmentProblem``."""
     if not options.get("key"):
         raise EnvironmentProblem("the voice elevenlabs needs its key, best taken from the environment")
-    url = (options.get("url") or _URL).replace("https://", "wss://").replace("http://", "ws://")
     model, voice = options.get("model") or _MODEL, options.get("voice") or _VOICE
-    return ElevenLabs(options["key"], url=url, model=model, voice=voice)
+    return ElevenLabs(options["key"], url=options.get("url") or _URL, model=model, voice=voice)

@@ -1,10 +1,11 @@
 """One socket to ElevenLabs' `multi-stream-input`: up to five utterances at a time, each in a context of its own.
 
-From the vendor's reference and what its clients found out: a context ends with `isFinal` only when it is closed, and
-one that is closed right after its text gives all of its audio first; the sixth context of a socket ends all of them
-(1008); what is sent to a context that is over makes a new one. So an utterance is three messages (open, text, close),
-and takes its place until `isFinal`, whether anybody still listens or not. The times of characters count from the begin
-of the chunk that they come with.
+From the vendor's reference and what its clients found out: a context ends with `isFinal` only when it is closed; one
+that is closed after its first audio gives the rest of it first, but one that is closed before may end without any
+(pipecat#5271); the sixth context of a socket ends all of them (1008); what is sent to a context that is over makes a
+new one. So an utterance is three messages: open and text, which is flushed, and a close once its audio begins or nobody
+listens any more. It takes its place until `isFinal`, whether anybody still listens or not. The times of characters
+count from the begin of the chunk that they come with.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import asyncio
 import uuid
 from collections import deque
 from collections.abc import Iterator
-from contextlib import suppress
 
 import msgspec
 from websockets.asyncio.client import ClientConnection
@@ -21,13 +21,13 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from flowengine.call.ports import SpokenWord
 from flowengine.errors import ProviderError
+from flowengine.providers.sockets import closed
 
 NAME = "elevenlabs"
 CONTEXTS = 5  # of one socket, by the vendor's limit
 _RATE = 8000
 _UNREAD = 120 * _RATE  # bytes of one utterance that may wait for who listens
 _SEND = 2.0  # seconds
-_CLOSE = 2.0
 _LATE = 10.0  # seconds until a context that was left has to be over: else the socket takes no more
 _LIMITS = ("quota", "rate_limit", "max_active", "too_many", "concurren", "system_busy")
 _REFUSALS = ("auth", "api_key", "not_found", "invalid", "unsupported", "payment", "permission", "voice", "model")
@@ -59,6 +59,8 @@ class Utterance:
         self.id = uuid.uuid4().hex
         self.failure: ProviderError | None = None
         self.final = False
+        self.asked = False  # the vendor may have a context of it
+        self.closed = False  # and was told to end it
         self._parts: deque[bytes | SpokenWord] = deque()  # bounded by `_UNREAD`
         self._unread = 0
         self._given = 0  # bytes of audio until now
@@ -128,12 +130,19 @@ class Socket:
         self._left: dict[str, float] = {}  # contexts that nobody listens to any more, and since when
         self._tired = False
         self._failure = problem("unavailable", "the socket is closed")
+        self._ending: asyncio.Queue[str] = asyncio.Queue()  # contexts to close, no more than the vendor allows
         self._reader = asyncio.create_task(self._read(), name="elevenlabs socket")
+        self._closer = asyncio.create_task(self._end(), name="elevenlabs contexts")
 
     @property
     def contexts(self) -> int:
         """How many places are taken."""
         return len(self._open) + len(self._left)
+
+    @property
+    def heard(self) -> bool:
+        """Whether anybody listens."""
+        return bool(self._open)
 
     @property
     def takes(self) -> bool:
@@ -154,16 +163,14 @@ class Socket:
 
     async def say(self, utterance: Utterance, text: str, speed: float | None) -> None:
         """Send a text; raises ``ProviderError``."""
+        whole = text.strip().encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # no half of a character
         settings = {} if speed is None else {"voice_settings": {"speed": speed}}
         context = {"context_id": utterance.id}
+        utterance.asked = True
         try:
             async with asyncio.timeout(_SEND):
-                for message in (
-                    {"text": " ", **context, **settings},
-                    {"text": f"{text.strip()} ", **context, "flush": True},
-                    {**context, "close_context": True},
-                ):
-                    await self._connection.send(msgspec.json.encode(message).decode())
+                await self._send({"text": " ", **context, **settings})
+                await self._send({"text": f"{whole} ", **context, "flush": True})
         except BaseException as error:
             self._tired = True  # there may be a context that nobody closes
             if isinstance(error, TimeoutError):
@@ -171,21 +178,43 @@ class Socket:
             if isinstance(error, ConnectionClosed):
                 raise self._failure from None
             raise
+        if not any(char.isalnum() for char in text):
+            self._close(utterance)  # there may be no audio that says when
 
     def leave(self, utterance: Utterance) -> None:
-        """Nobody listens to an utterance any more: what still comes of it is dropped."""
-        if self._open.pop(utterance.id, None) is not None:
+        """Nobody listens to an utterance any more: the vendor is told to end it, and what still comes is dropped."""
+        if self._open.pop(utterance.id, None) is not None and utterance.asked:
             self._left[utterance.id] = _now()
+            self._close(utterance)
 
     async def close(self) -> None:
         """Close it, in 2 s at most, whatever the vendor does; who listens learns that it is lost."""
         self.dead = True
-        with suppress(TimeoutError, OSError, WebSocketException):
-            async with asyncio.timeout(_CLOSE):
-                await self._connection.close()
-        self._connection.transport.abort()
-        self._reader.cancel()
-        await asyncio.wait([self._reader])
+        try:
+            await closed(self._connection)
+        finally:
+            for task in (self._reader, self._closer):
+                task.cancel()
+            await asyncio.wait([self._reader, self._closer])
+
+    async def _send(self, message: dict[str, object]) -> None:
+        await self._connection.send(msgspec.json.encode(message).decode())
+
+    def _close(self, utterance: Utterance) -> None:
+        """Have the vendor told to end a context, once; never waits."""
+        if not utterance.closed:
+            utterance.closed = True
+            self._ending.put_nowait(utterance.id)
+
+    async def _end(self) -> None:
+        """Tell the vendor which contexts to end, for as long as it listens."""
+        try:
+            while True:
+                context = await self._ending.get()  # `close` cancels it
+                async with asyncio.timeout(_SEND):
+                    await self._send({"context_id": context, "close_context": True})
+        except (OSError, WebSocketException):  # and timeouts
+            self._tired = True  # there are contexts that nobody closes
 
     async def _read(self) -> None:
         decode = msgspec.json.Decoder(Message).decode
@@ -204,24 +233,28 @@ class Socket:
             self._connection.transport.abort()
 
     def _take(self, message: Message) -> None:
-        if message.context in self._left:
-            self.late += 1
-            if message.final:
-                del self._left[message.context]
-            return
-        utterance = self._open.get(message.context or "")
+        over = message.final or message.error is not None
         if message.error is not None:
-            self._failure = _named(message.error)
-            self._tired = True
-            for each in [utterance] if utterance is not None else list(self._open.values()):
-                each.fail(self._failure)
-        elif utterance is None:
-            self.late += 1
-        else:
+            self._fail(_named(message.error), message.context)
+        elif message.context in self._open:
+            utterance = self._open[message.context]
             utterance.take(message)
-            if message.final:
-                del self._open[utterance.id]
+            if message.audio and not over:
+                self._close(utterance)
+        else:
+            self.late += 1
+        if over and message.context is not None:
+            self._left.pop(message.context, None)
+            if self._open.pop(message.context, None) is not None:
                 self.used = _now()
+
+    def _fail(self, failure: ProviderError, context: str | None) -> None:
+        """One context has failed, or all that there are: which of them still count there is not known any more."""
+        self._failure = failure
+        self._tired = True
+        for name, utterance in self._open.items():
+            if context in (None, name):
+                utterance.fail(failure)
 
 
 def _named(reason: str) -> ProviderError:

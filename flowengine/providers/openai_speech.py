@@ -19,6 +19,7 @@ from flowengine.audio import mulaw
 from flowengine.audio.resample import Resampler
 from flowengine.call.ports import SpeechRequest, SpokenWord
 from flowengine.errors import EnvironmentProblem, ProviderError
+from flowengine.providers.sockets import refusal
 
 _NAME = "openai_speech"
 _URL = "https://api.openai.com/v1"
@@ -27,7 +28,6 @@ _MODEL = "gpt-4o-mini-tts"
 _VOICE = "marin"
 _RATE = 24000  # what `pcm` is
 _KEPT = 60.0  # seconds that an idle connection is kept: longer than most answers of callers
-_MOST = 64  # requests at once; a vendor's own limit is lower
 _CLOSE = 1.0
 _SLOWEST, _FASTEST = 0.25, 4.0  # what `speed` may be
 
@@ -35,7 +35,8 @@ _SLOWEST, _FASTEST = 0.25, 4.0  # what `speed` may be
 class OpenAISpeech:
     """``Synthesizer`` by the speech at ``url``; ``voice`` is what `default` stands for.
 
-    ``first`` is how many seconds the first audio may take, with one repetition; ``gap`` the time between two pieces.
+    ``first`` is how many seconds the first audio may take, with one repetition; ``gap`` the time between two pieces;
+    ``at_once`` texts are spoken at a time, others wait for their turn within ``first``.
     """
 
     name = _NAME
@@ -49,20 +50,23 @@ class OpenAISpeech:
         voice: str = _VOICE,
         first: float = 5.0,
         gap: float = 3.0,
+        at_once: int = 64,  # a vendor's own limit is lower
     ) -> None:
         self.version = f"{url} {model} {voice}/1"
-        self._url = url.rstrip("/") + _PATH
+        self._url = str(server_address("speech.synthesizer.url", url)).rstrip("/") + _PATH
         self._headers = {"authorization": f"Bearer {key}"} if key else {}
         self._model = model
         self._voice = voice
         self._first = first
         self._gap = gap
+        self._turn = asyncio.Semaphore(at_once)
         self._client: httpx.AsyncClient | None = None
 
     async def start(self) -> None:
         """Make the client; nothing is asked yet."""
         if self._client is None:
-            limits = httpx.Limits(max_connections=_MOST, max_keepalive_connections=_MOST, keepalive_expiry=_KEPT)
+            # Its pool loses a place for good when a request is cancelled in one certain moment: places are ours.
+            limits = httpx.Limits(keepalive_expiry=_KEPT)
             # The deadlines are ours. What listens on plain HTTP is near: it is asked without a proxy.
             far = self._url.startswith("https://")
             self._client = httpx.AsyncClient(limits=limits, timeout=None, trust_env=far)  # noqa: S113
@@ -87,26 +91,35 @@ class OpenAISpeech:
             if made := sound.flush():
                 yield made
         finally:
+            self._turn.release()
             await _close(response)
 
     async def _begun(self, request: SpeechRequest) -> tuple[httpx.Response, AsyncIterator[bytes], bytes]:
-        """Ask, and if need be once more, until the first audio is there."""
+        """Take a turn, which who speaks gives back, and ask, if need be once more, until the first audio is there."""
         try:
             async with asyncio.timeout(self._first):
+                await self._turn.acquire()
                 try:
-                    return await self._ask(request)
-                except ProviderError as error:
-                    if not error.retryable or error.kind == "quota":
-                        raise
-                return await self._ask(request)
+                    return await self._ask_twice(request)
+                except BaseException:
+                    self._turn.release()
+                    raise
         except TimeoutError:
             raise _error("timeout", f"no audio in {self._first:g} s") from None
+
+    async def _ask_twice(self, request: SpeechRequest) -> tuple[httpx.Response, AsyncIterator[bytes], bytes]:
+        try:
+            return await self._ask(request)
+        except ProviderError as error:
+            if not error.retryable or error.kind == "quota":
+                raise
+        return await self._ask(request)
 
     async def _ask(self, request: SpeechRequest) -> tuple[httpx.Response, AsyncIterator[bytes], bytes]:
         if self._client is None:
             raise _error("unavailable", "it is not started, or closed", retryable=False)
-        voice = self._voice if request.voice == "default" else request.voice
-        asked = {"model": self._model, "input": request.text, "voice": voice, "response_format": "pcm"}
+        voice = self._voice if request.voice == "default" else _whole(request.voice)
+        asked = {"model": self._model, "input": _whole(request.text), "voice": voice, "response_format": "pcm"}
         if request.rate != 1.0:
             asked["speed"] = min(_FASTEST, max(_SLOWEST, request.rate))  # type: ignore[assignment]  # the only number
         response: httpx.Response | None = None
@@ -114,10 +127,10 @@ class OpenAISpeech:
             sent = self._client.build_request("POST", self._url, json=asked, headers=self._headers)
             response = await self._client.send(sent, stream=True)
             if response.status_code != 200:
-                raise _refusal(response.status_code)
+                raise refusal(_NAME, response.status_code)
             chunks = response.aiter_bytes()
             first = await anext(chunks, b"")
-            if not first or first.startswith((b"RIFF", b"{")):
+            if not first or _no_pcm(response.headers.get("content-type", ""), first):
                 raise _error("garbage", "no audio", retryable=not first)
         except BaseException as error:
             if response is not None:
@@ -161,12 +174,23 @@ async def _close(response: httpx.Response) -> None:
             await response.aclose()
 
 
-def _refusal(status: int) -> ProviderError:
-    if status == 429:
-        return _error("quota", "HTTP 429")
-    if status == 408 or status >= 500:
-        return _error("unavailable", f"HTTP {status}")
-    return _error("rejected", f"HTTP {status}", retryable=False)
+def _no_pcm(kind: str, first: bytes) -> bool:
+    """Whether an answer is JSON, or a WAV, by its content type and its begin: one byte of sound may be anything."""
+    return "json" in kind.lower() or first.startswith((b"RIFF", b'{"'))
+
+
+def _whole(text: str) -> str:
+    """Give a text without halves of characters, which have no bytes in UTF-8."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def server_address(setting: str, url: str) -> httpx.URL:
+    """Read the address of a server; raises ``EnvironmentProblem`` with the name of the ``setting``."""
+    with suppress(httpx.InvalidURL, ValueError):
+        address = httpx.URL(url)
+        if address.scheme in ("http", "https") and address.host and 0 <= (address.port or 0) < 1 << 16:
+            return address
+    raise EnvironmentProblem(f"{setting} must be the address of a server: http://127.0.0.1:8000")
 
 
 def _error(kind: str, detail: str, *, retryable: bool = True) -> ProviderError:

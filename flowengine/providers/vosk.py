@@ -16,12 +16,13 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, WebSocketException
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
 
 from flowengine.audio import mulaw
 from flowengine.call.ports import Expected, Heard
 from flowengine.errors import EnvironmentProblem, ProviderError
+from flowengine.providers import sockets
 from flowengine.providers.utterances import RATE, Cutter, Events, stopped
 
 _NAME = "vosk"
@@ -30,7 +31,7 @@ _KEPT = 3 * RATE  # what a new connection hears again, and what may wait for a s
 _WAITING = 4  # utterances behind the one that is under way
 _LOOK = 0.1  # seconds between two looks at whether an answer is overdue
 _ATTEMPTS = 3  # connections for one utterance
-_LARGEST = 1 << 20  # bytes of a message; a result of 30 s has some thousand
+_PING = 20.0  # seconds, between two and until one has to be answered
 _EOF = '{"eof" : 1}'
 _UNKNOWN = "[unk]"
 
@@ -48,8 +49,7 @@ class VoskTranscriber:
 
     async def start(self) -> None:
         """Try the server once; raises ``ProviderError`` (``unavailable``, ``timeout``, ``rejected``)."""
-        socket = await self.opened()
-        await self.closed(socket)
+        await sockets.closed(await self.opened())
 
     async def aclose(self) -> None:
         """Nothing is shared between streams; theirs are closed by themselves."""
@@ -61,28 +61,12 @@ class VoskTranscriber:
     async def opened(self) -> ClientConnection:
         """Open a connection; raises ``ProviderError``."""
         try:
-            async with asyncio.timeout(self.connect_within):
-                return await connect(
-                    self.url, compression=None, proxy=None, max_size=_LARGEST, close_timeout=1.0, open_timeout=None
-                )
-        except TimeoutError:
-            raise ProviderError(_NAME, "timeout", retryable=True, detail="no connection in time") from None
-        except InvalidStatus as error:
-            status = error.response.status_code
-            again = status == 429 or status >= 500
-            kind = "quota" if status == 429 else "unavailable" if again else "rejected"
-            raise ProviderError(_NAME, kind, retryable=again, detail=f"HTTP {status}") from None
-        except (InvalidHandshake, EOFError) as error:
-            raise ProviderError(_NAME, "garbage", retryable=True, detail=type(error).__name__) from None
-        except (OSError, WebSocketException) as error:
-            raise ProviderError(_NAME, "unavailable", retryable=True, detail=type(error).__name__) from None
-
-    async def closed(self, socket: ClientConnection) -> None:
-        """Close a connection, in 2 s at most, whatever the server does."""
-        with suppress(TimeoutError, OSError, WebSocketException):
-            async with asyncio.timeout(2.0):
-                await socket.close()
-        socket.transport.abort()
+            return await sockets.opened(
+                _NAME, self.url, {}, within=self.connect_within, ping_every=_PING, ping_within=_PING
+            )
+        except ValueError:  # it has the begin of an address
+            detail = "speech.transcriber.url can not be used"
+            raise ProviderError(_NAME, "rejected", retryable=False, detail=detail) from None
 
 
 class _Utterance:
@@ -236,7 +220,7 @@ class VoskTranscription:
     async def _leave(self) -> None:
         socket, self._socket = self._socket, None
         if socket is not None:
-            await self._server.closed(socket)
+            await sockets.closed(socket)
 
     async def _understand(self, utterance: _Utterance) -> None:
         """Tell the words of one utterance, over as many connections as it takes; raises ``ProviderError``."""

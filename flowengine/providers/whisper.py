@@ -2,8 +2,8 @@
 
 The address, the form and the answers are those of the OpenAI API (create transcription): multipart with ``file``,
 ``model``, ``language``, ``prompt``, ``response_format``; ``verbose_json`` also gives, by segment, how probable its
-words are (``avg_logprob``) and that there is no speech at all (``no_speech_prob``). A server that refuses this format
-is asked for ``json`` from then on. One utterance is one request.
+words are (``avg_logprob``) and that there is no speech at all (``no_speech_prob``). A server that refuses this format,
+but takes ``json``, is asked for that from then on. One utterance is one request.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ import numpy as np
 from flowengine.audio import mulaw
 from flowengine.audio.resample import Resampler
 from flowengine.call.ports import Expected
-from flowengine.errors import EnvironmentProblem, ProviderError
+from flowengine.errors import ProviderError
+from flowengine.providers.openai_speech import server_address
+from flowengine.providers.sockets import refusal
 from flowengine.providers.utterances import Utterance, UtteranceTranscription
 
 _NAME = "whisper"
@@ -47,11 +49,11 @@ class WhisperTranscriber:
     def __init__(
         self, url: str, *, model: str = "whisper-1", key: str = "", deadline: float = 8.0, at_once: int = 4
     ) -> None:
-        self._address = url.rstrip("/").removesuffix("/v1") + _PATH
+        base = str(server_address("speech.transcriber.url", url))
+        self._address = base.rstrip("/").removesuffix("/v1") + _PATH
         self._model = model
         self._key = key
         self._deadline = deadline
-        self._at_once = at_once
         self._turn = asyncio.Semaphore(at_once)
         self._format = "verbose_json"
         self._client: httpx.AsyncClient | None = None
@@ -76,9 +78,8 @@ class WhisperTranscriber:
         if self._closed:
             raise _error("unavailable", "it is closed", retryable=False)
         if self._client is None:
-            limits = httpx.Limits(
-                max_connections=self._at_once, max_keepalive_connections=self._at_once, keepalive_expiry=_IDLE
-            )
+            # Its pool loses a place for good when a request is cancelled in one certain moment: turns are ours.
+            limits = httpx.Limits(keepalive_expiry=_IDLE)
             # The deadline is ours. No proxies, no netrc: the server is on this machine or near it.
             self._client = httpx.AsyncClient(limits=limits, timeout=None, trust_env=False)  # noqa: S113
         return self._client
@@ -98,20 +99,23 @@ class WhisperTranscriber:
             raise _error("timeout", f"no answer in {self._deadline:g} s") from None
 
     async def _ask(self, client: httpx.AsyncClient, sound: bytes, expected: Expected) -> tuple[str, float]:
-        status, body = await self._exchange(client, sound, expected)
+        status, body = await self._exchange(client, sound, expected, self._format)
         if status in (400, 415, 422) and self._format == "verbose_json":
-            self._format = "json"
-            status, body = await self._exchange(client, sound, expected)
+            status, body = await self._exchange(client, sound, expected, "json")
+            if status == 200:  # else it was something else that the server did not like
+                self._format = "json"
         if status != 200:
-            raise _refusal(status)
+            raise refusal(_NAME, status)
         return _words(body)
 
-    async def _exchange(self, client: httpx.AsyncClient, sound: bytes, expected: Expected) -> tuple[int, bytes]:
-        form = {"model": self._model, "response_format": self._format, "temperature": "0"}
+    async def _exchange(
+        self, client: httpx.AsyncClient, sound: bytes, expected: Expected, layout: str
+    ) -> tuple[int, bytes]:
+        form = {"model": self._model, "response_format": layout, "temperature": "0"}
         if expected.lang:
             form["language"] = expected.lang.lower().replace("_", "-").split("-")[0]
         if expected.phrases:
-            form["prompt"] = ", ".join(expected.phrases)[:_PROMPT]
+            form["prompt"] = ", ".join(expected.phrases)[:_PROMPT].encode(errors="replace").decode()
         headers = {"authorization": f"Bearer {self._key}"} if self._key else {}
         files = {"file": ("speech.wav", sound, "audio/wav")}
         try:
@@ -139,14 +143,6 @@ def _wav(audio: bytes) -> bytes:
     return file.getvalue()
 
 
-def _refusal(status: int) -> ProviderError:
-    if status == 429:
-        return _error("quota", "HTTP 429")
-    if status == 408 or status >= 500:
-        return _error("unavailable", f"HTTP {status}")
-    return _error("rejected", f"HTTP {status}", retryable=False)
-
-
 def _words(body: bytes) -> tuple[str, float]:
     """Give the text of an answer and how sure it is; raises ``ProviderError``."""
     try:
@@ -171,6 +167,4 @@ def _error(kind: str, detail: str, *, retryable: bool = True) -> ProviderError:
 def make(options: Mapping[str, Any]) -> WhisperTranscriber:
     """Make the transcriber from the settings under `speech.transcriber`; raises ``EnvironmentProblem``."""
     url = options.get("url") or "http://127.0.0.1:8000"
-    if not url.startswith(("http://", "https://")):
-        raise EnvironmentProblem("speech.transcriber.url must be the address of a server: http://127.0.0.1:8000")
     return WhisperTranscriber(url, model=options.get("model") or "whisper-1", key=options.get("key") or "")

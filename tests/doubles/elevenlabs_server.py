@@ -1,7 +1,8 @@
 """ElevenLabs' `multi-stream-input`: speaks what it is sent, a chunk a word, with its rules for contexts.
 
-From the vendor's reference (AsyncAPI) and what its clients report: a context ends with `isFinal` only when it was
-closed; the sixth one ends the socket with 1008; one that was closed and is sent to again is a new one.
+From the vendor's reference (AsyncAPI) and what its clients report: a text is spoken when it is flushed, or its context
+closed; a context ends with `isFinal` only when it was closed, and one that is closed before its first audio may end
+without any; the sixth one ends the socket with 1008; one that was closed and is sent to again is a new one.
 """
 
 from __future__ import annotations
@@ -26,13 +27,22 @@ _LIMIT = 5
 
 
 @dataclass
+class Context:
+    """What was sent to one context."""
+
+    text: str = ""
+    spoken: bool = False  # it speaks, or has spoken
+    closed: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass
 class Spoken:
     """One socket: how it was asked for, and its messages."""
 
     voice: str
     options: dict[str, str]
     messages: list[dict[str, Any]] = field(default_factory=list)
-    contexts: set[str] = field(default_factory=set)
+    contexts: dict[str, Context] = field(default_factory=dict)
     most: int = 0
 
 
@@ -43,7 +53,8 @@ class ElevenLabsServer(SocketDouble):
     Greetings: a status, or `mute`. Faults: `hang` (no audio until ``release``), `gap` (none after the first word),
     `final` (all audio, but the end waits for ``release``), `abort` (the connection breaks after the first word),
     `early` (before it), `error` (of the socket), `error:NAME` (of the context), `close:REASON` (with 1008), `garbage`,
-    `empty` (an end without audio), `late` (audio of nobody before the first word).
+    `empty` (an end without audio), `hasty` (the same, if the context is closed before its first audio), `left:NAME` (an
+    error of the context after its first word, when it is closed), `late` (audio of nobody before the first word).
     ``ended`` counts sockets that are over.
     """
 
@@ -77,12 +88,11 @@ class ElevenLabsServer(SocketDouble):
         assert last == "multi-stream-input"
         spoken = Spoken(voice, {name: values[0] for name, values in parse_qs(address.query).items()})
         self.sockets.append(spoken)
-        texts: dict[str, str] = {}
         try:
             async for raw in socket:
                 message = json.loads(raw)
                 spoken.messages.append(message)
-                await self._message(socket, spoken, texts, message)
+                await self._message(socket, spoken, message)
                 self.news.set()
         except ConnectionClosed:
             pass
@@ -90,49 +100,59 @@ class ElevenLabsServer(SocketDouble):
             self.ended += 1
             self.news.set()
 
-    async def _message(
-        self, socket: ServerConnection, spoken: Spoken, texts: dict[str, str], message: dict[str, Any]
-    ) -> None:
-        context = message["context_id"]
-        if context not in spoken.contexts:
+    async def _message(self, socket: ServerConnection, spoken: Spoken, message: dict[str, Any]) -> None:
+        name = message["context_id"]
+        if name not in spoken.contexts:
             if len(spoken.contexts) == _LIMIT:
                 said = "Maximum simultaneous contexts per WebSocket connection exceeded (5)."
                 await socket.send(json.dumps({"message": said, "error": "max_active_conversations", "code": 1008}))
                 await socket.close(1008, "max_active_conversations")
                 return
-            spoken.contexts.add(context)
+            spoken.contexts[name] = Context()
             spoken.most = max(spoken.most, len(spoken.contexts))
-            texts[context] = ""
-        texts[context] += message.get("text", "")
+        context = spoken.contexts[name]
+        context.text += message.get("text", "")
         if message.get("close_context"):
-            task = asyncio.create_task(self._speak(socket, spoken, context, texts.pop(context)))
+            context.closed.set()
+        if not context.spoken and (message.get("flush") or message.get("close_context")):
+            context.spoken = True
+            task = asyncio.create_task(self._speak(socket, spoken, name, context))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _speak(self, socket: ServerConnection, spoken: Spoken, context: str, text: str) -> None:
+    async def _speak(self, socket: ServerConnection, spoken: Spoken, name: str, context: Context) -> None:
         fault, _, detail = (self.faults.popleft() if self.faults else "").partition(":")
         try:
             if fault == "hang":
                 await self.release.wait()
             if fault == "late":
                 await self._send(socket, {"audio": _audio(CHUNK), "contextId": "of nobody"})
-            for word in text.split() if fault != "empty" else ():
+            if fault == "hasty":
+                await (await socket.ping())  # what was sent together with the text has come, too
+            silent = fault == "empty" or (fault == "hasty" and context.closed.is_set())
+            for word in context.text.split() if not silent else ():
                 if fault == "early":
                     socket.transport.abort()
                     return
                 if fault in ("error", "close", "garbage"):
-                    await self._break(socket, context, fault, detail)
+                    await self._break(socket, name, fault, detail)
                     return
-                await self._word(socket, context, word)
+                await self._word(socket, name, word)
                 if fault == "abort":
                     socket.transport.abort()
                     return
                 if fault == "gap":
                     await self.release.wait()
+                if fault == "left":
+                    await context.closed.wait()
+                    await self._break(socket, name, "error", detail)
+                    return
             if fault == "final":
                 await self.release.wait()
-            spoken.contexts.discard(context)
-            await self._send(socket, {"audio": None, "isFinal": True, "contextId": context})
+            if fault != "empty":
+                await context.closed.wait()
+            del spoken.contexts[name]
+            await self._send(socket, {"audio": None, "isFinal": True, "contextId": name})
         except ConnectionClosed:
             pass
         finally:

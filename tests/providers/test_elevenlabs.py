@@ -72,6 +72,11 @@ def test_the_double_keeps_the_rules_of_contexts() -> None:
                 assert json.loads(await socket.recv())["error"] == "max_active_conversations"
                 with pytest.raises(ConnectionClosedError):
                     await socket.recv()
+            server.faults.append("hasty")
+            async with connect(address, additional_headers={"xi-api-key": "the-key"}, proxy=None) as socket:
+                await socket.send(json.dumps({"text": "Hi there ", "context_id": "a", "flush": True}))
+                await socket.send(json.dumps({"context_id": "a", "close_context": True}))
+                assert json.loads(await socket.recv()) == {"audio": None, "isFinal": True, "contextId": "a"}
 
     run(scenario())
 
@@ -152,7 +157,7 @@ def test_twelve_at_once_never_are_six_on_a_socket() -> None:
     async def scenario() -> None:
         async with voice(*["hang"] * 12) as (made, server):
             tasks = [asyncio.create_task(heard(made)) for _ in range(12)]
-            await server.until(lambda: sum(len(one.messages) for one in server.sockets) == 36)
+            await server.until(lambda: sum(len(one.messages) for one in server.sockets) == 24)
             server.release.set()
             found = await asyncio.gather(*tasks)
             assert {len(audio) for audio, _ in found} == {3 * CHUNK}
@@ -174,6 +179,26 @@ def test_who_leaves_hears_no_more_and_its_place_is_counted_until_its_end() -> No
             server.release.set()
             await server.until(lambda: not server.sockets[0].contexts)
             assert len((await heard(made))[0]) == 3 * CHUNK
+
+    run(scenario())
+
+
+def test_a_context_is_closed_only_when_its_audio_has_begun() -> None:
+    async def scenario() -> None:
+        async with voice("hasty") as (made, server):
+            assert len((await heard(made))[0]) == 3 * CHUNK
+            (socket,) = server.sockets
+            assert ["close_context" in message for message in socket.messages] == [False, False, True]
+
+    run(scenario())
+
+
+def test_a_text_without_a_letter_is_closed_at_once() -> None:
+    async def scenario() -> None:
+        async with voice("hasty", "hasty") as (made, server):
+            with pytest.raises(ProviderError, match="no audio"):
+                await heard(made, replace(ASKED, text="... ?"))
+            assert [len(socket.messages) for socket in server.sockets] == [3, 3]
 
     run(scenario())
 
@@ -241,6 +266,62 @@ def test_after_an_error_a_socket_takes_no_more() -> None:
     run(scenario())
 
 
+def test_an_error_of_a_context_that_was_left_is_the_end_of_it_alone() -> None:
+    async def scenario() -> None:
+        async with voice("gap", "left:generation_failed") as (made, server):
+            async with aclosing(made.speak(ASKED)) as first:
+                await anext(first)
+                async with aclosing(made.speak(ASKED)) as second:
+                    await anext(second)
+                (socket,) = server.sockets
+                left = socket.messages[-2]["context_id"]
+                await server.until(lambda: socket.contexts[left].closed.is_set())
+                server.release.set()
+                assert len([part async for part in first if isinstance(part, bytes)]) >= 4
+            await heard(made)
+            assert len(server.sockets) == 2  # the first one takes no more
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("fault", ["error:quota_exceeded", "error", "hang"])
+def test_contexts_that_never_end_keep_nobody_from_speaking(fault: str) -> None:
+    async def scenario() -> None:
+        async with voice(*[fault] * 32) as (made, server):
+            asked = [replace(ASKED, voice=f"v{number}") for number in range(32)]
+            tasks = [asyncio.create_task(heard(made, each)) for each in asked]
+            await server.until(lambda: sum(len(one.messages) >= 2 for one in server.sockets) == 32)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            server.faults.clear()
+            assert len((await heard(made))[0]) == 3 * CHUNK
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("fault", ["error:quota_exceeded", "hang"])
+def test_a_socket_that_nobody_listens_to_is_closed_whatever_the_vendor_owes(fault: str) -> None:
+    async def scenario() -> None:
+        async with voice(fault, idle=0.05, kept=0.0) as (made, server):
+            task = asyncio.create_task(heard(made))
+            await server.until(lambda: server.sockets and len(server.sockets[0].messages) >= 2)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await server.until(lambda: server.ended == 1)
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("asked", [replace(ASKED, text="Great \ud83d news."), replace(ASKED, voice="\ud83d")])
+def test_half_of_a_character_is_replaced(asked: SpeechRequest) -> None:
+    async def scenario() -> None:
+        async with voice() as (made, _):
+            assert len((await heard(made, asked))[0]) == 3 * CHUNK
+
+    run(scenario())
+
+
 @pytest.mark.parametrize(
     ("greetings", "kind", "tries"),
     [(["401"], "rejected", 1), (["429"], "quota", 1), (["503"] * 2, "unavailable", 2), (["mute"], "timeout", 1)],
@@ -275,10 +356,13 @@ def test_a_call_that_ends_while_it_waits_leaves_nothing() -> None:
     async def scenario() -> None:
         async with voice("hang") as (made, server):
             task = asyncio.create_task(heard(made))
-            await server.until(lambda: server.sockets and len(server.sockets[0].messages) == 3)
+            await server.until(lambda: server.sockets and len(server.sockets[0].messages) == 2)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
+            await server.until(lambda: len(server.sockets[0].messages) == 3)
+            (socket,) = server.sockets
+            assert socket.messages[2] == {"context_id": socket.messages[0]["context_id"], "close_context": True}
 
     run(scenario())
 
@@ -348,3 +432,17 @@ def test_a_key_is_needed() -> None:
         make({"voice": "ann"})
     made = make({"key": "k", "url": "https://api.eu.residency.elevenlabs.io", "model": "eleven_v3", "voice": "ann"})
     assert made.version == "eleven_v3 ann/1"
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1", "https://a..b", "https://127.0.0.1:99999999"])
+def test_an_address_that_is_none(url: str) -> None:
+    async def scenario() -> None:
+        made = make({"key": "k", "url": url})
+        await made.start()
+        try:
+            await heard(made)
+        finally:
+            await made.aclose()
+
+    with pytest.raises((EnvironmentProblem, ProviderError), match=r"speech\.synthesizer\.url"):
+        run(scenario())

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections import deque
 from collections.abc import AsyncIterator
@@ -16,7 +17,7 @@ from flowengine.call.ports import SpeechRequest
 from flowengine.errors import EnvironmentProblem, ProviderError
 from flowengine.providers.openai_speech import OpenAISpeech, make
 from tests.doubles.openai_server import SPEECH, OpenAIServer
-from tests.doubles.vendor_http import Abort, Hang, Refuse
+from tests.doubles.vendor_http import Abort, Asked, Hang, Refuse
 from tests.providers.leaks import run
 
 ASKED = SpeechRequest("Your order is on its way.", "default", "en-GB", 1.0)
@@ -151,3 +152,92 @@ def test_a_key_is_needed_where_one_is() -> None:
         make({})
     made = make({"url": "http://127.0.0.1:8880/v1", "model": "kokoro", "voice": "af_sky"})
     assert made.version == "http://127.0.0.1:8880/v1 kokoro af_sky/1"
+
+
+@pytest.mark.parametrize("first", [0x7B, 0x017B, -133])  # the first byte is that of a brace, or nearly
+def test_sound_may_begin_with_any_byte(first: int) -> None:
+    async def scenario() -> None:
+        async with voice([np.int16(first).tobytes() + TONE[2:]]) as (made, _):
+            assert len(await sound(made)) == 8000
+
+    run(scenario())
+
+
+class Telling(OpenAIServer):
+    """Answers with JSON where sound is asked for."""
+
+    def streams(self, asked: Asked) -> bool:
+        """As ``VendorServer.streams``."""
+        return False
+
+    def whole(self, asked: Asked, answer: list[Any]) -> bytes:
+        """As ``VendorServer.whole``."""
+        return b" " + json.dumps({"audio": "it says"}).encode()
+
+
+def test_json_is_no_sound() -> None:
+    async def scenario() -> None:
+        async with Telling() as server:
+            server.path = SPEECH
+            made = OpenAISpeech("the-key", url=f"{server.url}/v1")
+            await made.start()
+            with pytest.raises(ProviderError, match="no audio"):
+                await sound(made)
+            await made.aclose()
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("body", [b'{"audio": "it says"}', b"RIFF1234WAVE"])
+def test_what_says_to_be_sound_and_is_none(body: bytes) -> None:
+    async def scenario() -> None:
+        async with voice([body]) as (made, _):
+            with pytest.raises(ProviderError, match="no audio"):
+                await sound(made)
+
+    run(scenario())
+
+
+def test_half_of_a_character_is_replaced() -> None:
+    async def scenario() -> None:
+        async with voice([TONE]) as (made, server):
+            await sound(made, SpeechRequest("Great \ud83d news, \ud83d\ude00.", "ann\ud83d", "en", 1.0))
+            assert server.requests[0].body["input"] == "Great \ufffd news, \U0001f600."
+
+    run(scenario())
+
+
+def test_who_is_cancelled_gives_its_turn_back_whenever_that_is() -> None:
+    async def scenario() -> None:
+        async with voice(at_once=1) as (made, server):
+            server.choose = lambda asked: [TONE[:480]]
+            assert await sound(made)
+            for ticks in range(60):
+                task = asyncio.create_task(sound(made))
+                for _ in range(ticks):
+                    await asyncio.sleep(0)
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+            assert await sound(made)
+
+    run(scenario())
+
+
+def test_so_many_texts_are_spoken_at_a_time() -> None:
+    async def scenario() -> None:
+        async with voice([TONE, Hang()], first=0.3, at_once=1) as (made, server):
+            async with aclosing(made.speak(ASKED)) as speech:
+                assert await anext(speech)
+                with pytest.raises(ProviderError, match="timeout"):
+                    await sound(made)
+                assert len(server.requests) == 1
+            server.script.append([TONE])
+            assert len(await sound(made)) == 8000
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:8880", "https://", "http://xn--a", "http://127.0.0.1:99999999"])
+def test_an_address_that_is_none(url: str) -> None:
+    with pytest.raises(EnvironmentProblem, match=r"speech\.synthesizer\.url"):
+        make({"url": url})

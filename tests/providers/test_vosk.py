@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections import deque
 from collections.abc import Coroutine
@@ -260,3 +261,28 @@ def test_nobody_listens() -> None:
 def test_an_address_that_is_none() -> None:
     with pytest.raises(EnvironmentProblem, match=r"speech\.transcriber\.url"):
         make({"url": "http://127.0.0.1"})
+
+
+@pytest.mark.parametrize("url", ["ws://a..b", "wss://127.0.0.1:99999999"])
+def test_an_address_that_can_not_be_used(url: str) -> None:
+    with pytest.raises(ProviderError, match=r"speech\.transcriber\.url"):
+        run(make({"url": url}).start())
+
+
+def test_what_callers_say_is_not_logged_however_much_is(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        async with (
+            VoskServer(says=deque(["my number is seven"])) as server,
+            VoskTranscriber(server.url).listen("call", MENU) as stream,
+        ):
+            stream.began()
+            say(stream, 8)
+            stream.finish()
+            assert (await next_final(stream)).text == "my number is seven"
+
+    caplog.set_level(logging.WARNING, logger="websockets.server")  # what the double logs is its own affair
+    caplog.set_level(logging.DEBUG)
+    run(scenario())
+    assert caplog.records
+    for secret in ("number", "seven", "Balance", "balance"):
+        assert secret not in caplog.text

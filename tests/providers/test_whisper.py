@@ -6,7 +6,8 @@ import math
 import os
 import wave
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import pytest
@@ -110,6 +111,19 @@ def test_a_server_without_the_long_format_is_asked_for_the_short_one() -> None:
     assert [each["response_format"] for each in requests] == ["verbose_json", "json", "json"]
 
 
+def test_a_refusal_of_one_request_is_none_of_the_long_format() -> None:
+    async def scenario() -> None:
+        async with WhisperServer(deque([400, 400])) as server:
+            transcriber = WhisperTranscriber(server.url)
+            with pytest.raises(ProviderError, match="rejected"):
+                await transcriber.start()
+            await transcriber.start()
+            await transcriber.aclose()
+            assert [each["response_format"] for each in server.requests] == ["verbose_json", "json", "verbose_json"]
+
+    run(scenario())
+
+
 @pytest.mark.parametrize("fault", [503, b"<html>", b"[]", b'{"text": 7}', "close"])
 def test_one_failure_is_repeated_unnoticed(fault: Any) -> None:
     ((heard,), requests) = heard_of(fault, {"text": "help"})
@@ -160,6 +174,47 @@ def test_only_so_many_requests_are_under_way() -> None:
     run(scenario())
 
 
+class Inline(ThreadPoolExecutor):
+    """Does at once what is given to it, so that the steps of a task can be counted."""
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        """As ``Executor.submit``."""
+        done: Future[T] = Future()
+        done.set_result(fn(*args, **kwargs))
+        return done
+
+
+def test_who_is_cancelled_gives_its_turn_back_whenever_that_is() -> None:
+    async def scenario() -> None:
+        asyncio.get_running_loop().set_default_executor(Inline())
+        async with WhisperServer() as server:
+            transcriber = WhisperTranscriber(server.url, deadline=2.0, at_once=1)
+            await transcriber.start()
+            for ticks in range(60):
+                task = asyncio.create_task(transcriber.start())
+                for _ in range(ticks):
+                    await asyncio.sleep(0)
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+            await transcriber.start()
+            await transcriber.aclose()
+            await server.until(lambda: server.busy == 0)
+
+    run(scenario())
+
+
+def test_half_of_a_character_is_replaced() -> None:
+    async def scenario() -> None:
+        async with WhisperServer(deque([{"text": "help"}])) as server:
+            transcriber = WhisperTranscriber(server.url)
+            async with transcriber.listen("call", Expected("en", "choice", ("help \ud83d",))) as stream:
+                assert (await said(stream, aiter(stream))).text == "help"
+            await transcriber.aclose()
+            assert server.requests[0]["prompt"] == "help ?"
+
+    run(scenario())
+
+
 def test_who_says_more_than_is_understood_loses_the_oldest() -> None:
     async def scenario() -> None:
         async with WhisperServer(deque(["hang"])) as server:
@@ -200,6 +255,7 @@ def test_nobody_listens() -> None:
     assert caught.value.kind == "unavailable"
 
 
-def test_an_address_that_is_none() -> None:
+@pytest.mark.parametrize("url", ["127.0.0.1:8000", "http://[zz]", "http://xn--a", "http://127.0.0.1:99999999"])
+def test_an_address_that_is_none(url: str) -> None:
     with pytest.raises(EnvironmentProblem, match=r"speech\.transcriber\.url"):
-        make({"url": "127.0.0.1:8000"})
+        make({"url": url})
