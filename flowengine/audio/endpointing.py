@@ -37,6 +37,9 @@ STABLE = 0.25
 TURNS = 2.0
 """The factor for silence beside a transcriber that tells turns itself."""
 
+BEYOND = 0.3
+"""Seconds by which the end of a word, as the transcriber has it, may lie behind the end of its voice."""
+
 LATE = 1.0
 """Seconds after an end in which words without a voice of their own still belong to it."""
 
@@ -238,7 +241,7 @@ class Endpointing:
         """Words have come: they open an utterance, unless they are the rest of one that was ended."""
         if self.open:
             return []
-        rest = ended <= self._last_end if ended is not None else now - self._closed_at < LATE
+        rest = ended <= self._last_end + BEYOND if ended is not None else now - self._closed_at < LATE
         if rest:
             self.late += 1
             return []

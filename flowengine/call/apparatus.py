@@ -65,7 +65,7 @@ class Apparatus:
 
     def used(self) -> list[Usage]:
         """Give what this stream has used of its vendors: words heard, words spoken, and what models read and wrote."""
-        found = [one for turn in self.turns for one in turn.used]
+        found = [one for turn in self.turns for one in turn.used()]
         heard = self.listening.used() if self.listening is not None else []
         return summed([*found, *self._spoken, *heard])
 
@@ -94,6 +94,7 @@ class Apparatus:
 
     def close(self) -> None:
         """The stream is over."""
+        self.replying.close()
         if self.listening is not None:
             self.listening.close()
         self._running.leave()

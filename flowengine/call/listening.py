@@ -56,7 +56,7 @@ class Listening:
         spawn: Spawn,
         maybe: Callable[[str], None],
     ) -> None:
-        self.counts: Counter[str] = Counter()
+        self._counts: Counter[str] = Counter()
         self.quiet = asyncio.Event()
         """Set while nobody speaks to us."""
         self.quiet.set()
@@ -89,6 +89,14 @@ class Listening:
         turns = transcriber is not None and transcriber.ends_turns
         self._endpointing = Endpointing(transcribed=transcriber is not None, turns=turns)
 
+    @property
+    def counts(self) -> Counter[str]:
+        """What was odd so far, by kind."""
+        lost = {"dropped_windows": self._ear.dropped, "late_words": self._endpointing.late}
+        if self._transcribing is not None:
+            lost["dropped_audio"] = self._transcribing.dropped
+        return self._counts + Counter(lost)  # what is none is left out
+
     def used(self) -> list[Usage]:
         """Give what this stream has used of its transcriber."""
         return self._transcribing.used() if self._transcribing is not None else []
@@ -107,7 +115,7 @@ class Listening:
             loud = level.mulaw_dbfs(window)
             if loud >= LOUD_TONE and is_key(window):
                 window, loud = bytes([SILENCE]) * self._size, level.FLOOR
-                self.counts["muted_tone"] += 1
+                self._counts["muted_tone"] += 1
             if self._transcribing is not None:
                 self._transcribing.send(window)
             self._ear.take(window, now, loud)
@@ -131,12 +139,6 @@ class Listening:
         """The stream is over."""
         self.quiet.set()
         self._ear.close()
-        if self._ear.dropped:
-            self.counts["dropped_windows"] += self._ear.dropped
-        if self._endpointing.late:
-            self.counts["late_words"] += self._endpointing.late
-        if self._transcribing is not None and self._transcribing.dropped:
-            self.counts["dropped_audio"] += self._transcribing.dropped
 
     # --- voice
 
@@ -186,7 +188,7 @@ class Listening:
     def _heard(self, heard: Heard) -> None:
         now = self._clock.now()
         if heard.kind in ("late", "again"):
-            self.counts["transcriber_again"] += heard.kind == "again"
+            self._counts["transcriber_again"] += heard.kind == "again"
             self._endpointing.words_late(now)
             return
         began, ended = self._when(heard.began), self._when(heard.ended)
@@ -227,7 +229,7 @@ class Listening:
 
     def _lost(self, why: str) -> None:
         now = self._clock.now()
-        self.counts["transcriber_lost"] += 1
+        self._counts["transcriber_lost"] += 1
         self._found(self._endpointing.lost(now), now)
         self._put(fact.TranscriberFailed(self._clock.at(now), why))
 
@@ -258,6 +260,8 @@ class Listening:
         if prompt is self._prompt:
             return
         self._prompt, self._prompt_began = prompt, now
+        if self._barge_in.undecided:
+            self._speaking.resume(now)  # what was paused is over by itself: what comes now is not
         if prompt is None:
             self._barge_in.end()
         elif prompt.policy.speech:
@@ -268,10 +272,10 @@ class Listening:
 
     def _decide(self, verdict: Verdict | None, now: float) -> None:
         if verdict is Verdict.PAUSE:
-            self.counts["paused"] += 1
+            self._counts["paused"] += 1
             self._speaking.pause(now, self._carrier_time)
         elif verdict is Verdict.RESUME:
-            self.counts["resumed"] += 1
+            self._counts["resumed"] += 1
             self._note("resumed", {"prompt": self._prompt.id if self._prompt else ""})
             self._speaking.resume(now)
         elif verdict is Verdict.STOP:
@@ -280,8 +284,11 @@ class Listening:
                 self._put(interrupted)
 
     def _found(self, found: list[Found], now: float) -> None:
+        over = any(isinstance(one, Ended) for one in found)
         for one in found:
             if isinstance(one, Began):
+                if over:
+                    continue  # all of it at once: that it began would come behind its end
                 self._put(fact.SpeechStarted(self._clock.at(now)))
             elif isinstance(one, Quiet):
                 if self._transcribing is not None:

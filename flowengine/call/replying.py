@@ -22,7 +22,17 @@ from flowengine.audio import playout as ledger
 from flowengine.audio.position import GRAIN
 from flowengine.call.ahead import Ahead, used
 from flowengine.call.clock import CallClock
-from flowengine.call.ports import Called, LanguageModel, ModelRequest, ModelTool, Said, SpeechRequest, SpokenWord, Usage
+from flowengine.call.ports import (
+    Answer,
+    Called,
+    LanguageModel,
+    ModelRequest,
+    ModelTool,
+    Said,
+    SpeechRequest,
+    SpokenWord,
+    Usage,
+)
 from flowengine.call.speaking import Playing, Speaking
 from flowengine.call.voice import RATE, Meter, Voice
 from flowengine.errors import ProviderError
@@ -33,6 +43,8 @@ from flowengine.runtime.clauses import LETTER, Clauses, heard_of
 WAITING = 64  # clauses that wait to be spoken: then the model has to
 WARM = 5.0  # seconds that getting ready may take
 CLAUSE = 10.0  # seconds that the next audio of a clause may take
+FILLER = 2.0  # and that of a filler
+POLITE = 2.5  # seconds for which an answer that is ready waits for a voice to stop
 
 Spawn = Callable[[Coroutine[object, object, None], str], asyncio.Task[None]]
 
@@ -56,7 +68,11 @@ class Turn:
     word: float | None = None
     clause: float | None = None
     audio: float | None = None
-    used: list[Usage] = field(default_factory=list)
+    answer: Answer | None = None
+
+    def used(self) -> list[Usage]:
+        """Give what it used so far."""
+        return used(self.answer) if self.answer is not None else []
 
     def stages(self) -> dict[str, float]:
         """Give the times by stage: the model's first word, its first clause, the first audio of the voice."""
@@ -121,7 +137,7 @@ class Replying:
     def _drop(self, ahead: Ahead) -> None:
         """What it used is paid for all the same."""
         ahead.drop()
-        self._turned(Turn("", used=ahead.used()))
+        self._turned(Turn("", answer=ahead))
 
     def ask(self, effect: wish.Ask) -> None:
         """Ask a model, and speak what it answers."""
@@ -139,6 +155,12 @@ class Replying:
             self._spawn(reply.think(), f"think {effect.reply}"),
             self._spawn(reply.speak(), f"speak {effect.reply}"),
         ]
+
+    def close(self) -> None:
+        """Nobody hears an answer any more: what is under way ends, and what it used is told."""
+        self.think_again()
+        if self._reply is not None:
+            self._reply.stop()
 
     def cancel(self, reply: str, now: float, carrier_time: float | None) -> None:
         """Stop an answer that the interpreter wants no more."""
@@ -165,6 +187,7 @@ class _Reply:
         self._failed = ""
         self._mute = False  # it is the voice that failed
         self._begun = False
+        self._heard = False
         self._over = False
         self._asked = owner._clock.now()
         self._turn = Turn(effect.reply)
@@ -176,11 +199,9 @@ class _Reply:
         asked = self._ahead.taken() if self._ahead is not None else self._model.answer(_request(self.effect))
         try:
             async with asked as answer:
-                try:
-                    async for part in answer:
-                        await self._take(part)
-                finally:
-                    self._turn.used = used(answer)
+                self._turn.answer = answer
+                async for part in answer:
+                    await self._take(part)
         except (ProviderError, TimeoutError) as error:
             self._failed = error.kind if isinstance(error, ProviderError) else "timeout"
             if not self._begun:
@@ -195,6 +216,8 @@ class _Reply:
             if not part.text:
                 return
             self._start()
+            if self.effect.silent:
+                return
             for clause in self._clauses.push(part.text):
                 await self._queue.put(clause)
             return
@@ -242,13 +265,25 @@ class _Reply:
         return await self._queue.get()
 
     async def _fill(self) -> None:
-        """Say that it takes a moment: no part of what the model said."""
+        """Say that it takes a moment: no part of what the model said, and it goes without where the voice fails."""
         self._said.append(_Clause("", self._samples))
-        for part in self.effect.filler:
-            async with aclosing(self._owner._voice.audio(part, self._owner._meter)) as chunks:
-                async for chunk in chunks:
-                    await self._when_quiet(first=not self._samples)
-                    await self._queue_audio(chunk)
+        with suppress(ProviderError, TimeoutError):
+            for part in self.effect.filler:
+                async with aclosing(self._owner._voice.audio(part, self._owner._meter)) as chunks:
+                    while True:
+                        async with asyncio.timeout(FILLER):
+                            chunk = await anext(chunks, None)
+                        if chunk is None:
+                            break
+                        await self._when_quiet(first=not self._samples)
+                        self._audible()
+                        await self._queue_audio(chunk)
+
+    def _audible(self) -> None:
+        """Something of it is played now: who speaks from here on speaks over it."""
+        if not self._heard:
+            self._heard = True
+            self._owner._put(fact.ReplyAudible(self._owner._clock.at(), self.effect.reply))
 
     async def _clause(self, text: str) -> None:
         clause = _Clause(text, self._samples)
@@ -270,15 +305,19 @@ class _Reply:
                     await self._when_quiet(first=self._turn.audio is None)
                     if self._turn.audio is None:
                         self._turn.audio = self._since()
-                        self._owner._put(fact.ReplyAudible(self._owner._clock.at(), self.effect.reply))
+                    self._audible()
                     await self._queue_audio(chunk)
         clause.whole = True
 
     async def _when_quiet(self, *, first: bool) -> None:
-        """Nobody is talked over: who still speaks may go on, and is then asked for anew (case 20)."""
+        """Nobody is talked over: who still speaks may go on, and is then asked for anew (case 20).
+
+        But not for ever: it may be somebody else, or a television.
+        """
         if first:
-            # Bounded by `max_speech`, which ends every utterance.
-            await self._owner._quiet()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(POLITE):
+                    await self._owner._quiet()
 
     async def _queue_audio(self, audio: bytes) -> None:
         self._samples += len(audio)

@@ -284,6 +284,7 @@ class CallSession:
         if state == "hangup":
             # What this process may not live to write down another one finds.
             pending = {"ended": reason}
+        self.parts.replying.close()
         ours = await settle(self._engine, self.call, self.interpreter, self.clock, state, pending, self.tally())
         self._superseded = not ours
         self._finish(state, reason)

@@ -174,8 +174,11 @@ class Speaking:
         policy = prompt.policy
         if key == policy.deaf and at <= policy.deaf_until:
             return None
-        if policy.after and self.playout.heard(prompt.id, now, carrier_time).samples < policy.after * RATE:
-            return None
+        if policy.after:
+            heard = self.playout.heard(prompt.id, now, carrier_time).samples
+            # An answer of which nothing was heard may be broken off: its first words are not there to be protected.
+            if heard < policy.after * RATE and (heard or not prompt.answer):
+                return None
         return prompt.interrupted(at, self.stop(now, carrier_time))
 
     def may_be_cut(self, now: float, carrier_time: float | None) -> bool:

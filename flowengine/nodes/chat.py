@@ -6,6 +6,7 @@ from typing import Any
 
 from flowengine.flow import conversing
 from flowengine.flow.conversing import ChatSpec, Exit
+from flowengine.flow.expressions import EvaluationError
 from flowengine.flow.kinds import Reading, Schema
 from flowengine.flow.model import Branch, Command, Flow, Node, Prompt, ToolRun
 from flowengine.flow.node_type import LanguageHalf
@@ -161,11 +162,11 @@ help:
 
     def _broke(self, event: ReplyBroke, ctx: Context) -> None:
         """The model failed; where the caller has heard something of its answer they are asked again."""
+        self._note_answer(Replied(event.text, cut=True), ctx)
+        ctx.local.pop("exit", None)
         if not event.text.strip():
             ctx.raise_event(event.event)
             return
-        self._note_answer(Replied(event.text, cut=True), ctx)
-        ctx.local.pop("exit", None)
         # Not in silence: it counts as one, so that what fails again and again comes to `toomany`.
         ctx.fail("noinput")
 
@@ -188,9 +189,7 @@ help:
     def _turn(self, text: str, ctx: Context) -> None:
         """One turn of the caller: what was said before an answer had begun belongs to the same one (case 20)."""
         history, visit = ctx.history, ctx.visit
-        if ctx.local.get("wishes"):
-            # An answer that was broken off had wanted something already.
-            self._note_answer(Replied("", cut=True), ctx)
+        self.dropped(ctx)
         if history and history[-1]["role"] == "user" and ctx.local.get("asked"):
             history[-1]["text"] = f"{history[-1]['text']} {text}"
         else:
@@ -207,6 +206,8 @@ help:
 
     def _ask(self, ctx: Context) -> None:
         spec: ChatSpec = ctx.node.spec
+        ctx.stop_timer("interdigit")
+        ctx.local.pop("entry", None)
         ctx.local["asked"] = True
         ctx.local["again"] = False
         ctx.local["steps"] += 1
@@ -227,7 +228,13 @@ help:
         local = ctx.local
         local.setdefault("wishes", []).append({"id": event.id, "name": event.name, "values": dict(event.values)})
         if event.act == "tool" and event.name in [tool.name for tool in ctx.node.spec.tools]:
-            run = ctx.run_tool(ToolRun(event.name, ctx.node.span), event.values)
+            try:
+                run = ctx.run_tool(ToolRun(event.name, ctx.node.span), event.values)
+            except EvaluationError as error:
+                # Of what the model has left out, or made up: it is told, and may do better.
+                local.setdefault("answers", {})[event.id] = {"error": str(error)}
+                local["again"] = True
+                return
             local.setdefault("runs_of", {})[run] = event.id
         elif event.act == "tool":
             local.setdefault("answers", {})[event.id] = {"error": "there is no such tool"}
@@ -241,10 +248,11 @@ help:
         """The answer was heard, or cut: note what was heard of it, then leave, wait for tools, ask again, or listen."""
         local = ctx.local
         self._note_answer(event, ctx)
-        chosen = local.pop("exit", None)
-        if chosen is not None and self._may_leave(chosen, ctx):
-            return
         if event.cut:
+            # Who cut it has something else in mind; what the model had chosen before counts all the same (case 15).
+            chosen = local.pop("exit", None)
+            if chosen is not None:
+                self._may_leave(chosen, ctx)
             return  # what cut it comes next
         self._go_on(ctx)
 
@@ -257,12 +265,13 @@ help:
             return
         ctx.remember(role="assistant", text=text, calls=wishes)
         by_id = {call: run for run, call in local.pop("runs_of", {}).items()}
+        early = local.get("early", {})
         for wish in wishes:
             run = by_id.get(wish["id"])
-            early = local.get("early", {}).pop(run, None) if run else None
-            result = answers.get(wish["id"], early if early is not None else "pending")
+            known = run in early  # it may have answered nothing
+            result = answers.get(wish["id"], early.pop(run) if known else "pending")
             ctx.remember(role="tool", id=wish["id"], name=wish["name"], result=result)
-            if run and early is None:
+            if run and not known:
                 local.setdefault("calls", {})[run] = wish["id"]
 
     def _tool_answered(self, run: str, result: Any, ctx: Context) -> None:
@@ -272,7 +281,8 @@ help:
             local.setdefault("early", {})[run] = result  # the answer that asked for it is still being spoken
             return
         self._answered(run, result, ctx)
-        if not local.get("asked") and not ctx.errands:
+        # What plays, or the key that may go on, comes first: the model is asked after it.
+        if not ctx.speaking and not local.get("entry"):
             self._go_on(ctx)
 
     def _answered(self, run: str, result: Any, ctx: Context) -> None:
@@ -284,17 +294,33 @@ help:
                 return
 
     def _go_on(self, ctx: Context) -> None:
-        """Ask again when all tools have answered, else listen; a conversation of too many turns is over."""
+        """Leave, or ask again, when all tools have answered, else listen; a conversation of too many turns is over."""
         spec: ChatSpec = ctx.node.spec
-        local = ctx.local
         if ctx.errands:
             return  # we owe the caller something: silence is not counted (case 23)
-        if local.get("again") and local["steps"] <= ctx.flow.defaults.limits.tool_steps:
-            self._ask(ctx)
-        elif ctx.visit.turns >= spec.max_turns:
+        chosen = ctx.local.pop("exit", None)
+        if chosen is not None and self._may_leave(chosen, ctx):
+            return
+        if self.goes_on(ctx):
+            return
+        if ctx.visit.turns >= spec.max_turns:
             ctx.raise_event("maxturns")
         else:
             ctx.listen()
+
+    def goes_on(self, ctx: Context) -> bool:
+        """Ask the model once more where it has answers of tools that it was not told."""
+        owes = ctx.local.get("again") and not ctx.errands
+        if not owes or ctx.local["steps"] > ctx.flow.defaults.limits.tool_steps:
+            return False
+        self._ask(ctx)
+        return True
+
+    def dropped(self, ctx: Context) -> None:
+        """What an answer had wanted already stands in the history, and gets its answers."""
+        ctx.local.pop("exit", None)
+        if ctx.local.get("wishes"):
+            self._note_answer(Replied("", cut=True), ctx)
 
     def _may_leave(self, chosen: dict[str, Any], ctx: Context) -> bool:
         """Take the exit that the model has chosen, or tell it why not and ask again."""
@@ -380,7 +406,8 @@ help:
             self._turn(f"[keys: {entry}]", ctx)
         elif chosen is None:
             ctx.note("ignored", why="this node does not take it")
-            ctx.await_input()
+            if not ctx.speaking and not self.goes_on(ctx):
+                ctx.await_input()
         else:
             ctx.remember(role="user", text=f"[keys: {entry}]")
             if isinstance(chosen, Exit):

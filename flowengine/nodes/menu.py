@@ -136,7 +136,7 @@ main:
         elif isinstance(event, Acted):
             ctx.local["chosen"] = event.name
         elif isinstance(event, Replied):
-            self._replied(ctx)
+            self._replied(event, ctx)
         elif isinstance(event, ReplyBroke):
             ctx.raise_event("error.model")
         elif isinstance(event, TimerDue):
@@ -145,6 +145,7 @@ main:
     def _said(self, text: str, ctx: Context) -> None:
         """Take the option whose phrase was said, else a command; else a model may be asked which is meant."""
         ctx.local["entry"] = ""
+        ctx.local.pop("chosen", None)
         ctx.stop_timer("interdigit")
         default = ctx.flow.defaults.lang
         here = self._here(ctx)
@@ -156,15 +157,22 @@ main:
         elif command is not None:
             ctx.command(command)
         elif ctx.node.spec.model and text:
+            # What was said before the model had chosen belongs to the same turn (case 20).
+            text = ctx.local["text"] = f"{ctx.local.get('text', '')} {text}".strip()
             # The model may only pick one of the options, or none: it says no word to the caller.
             options = [{"name": o.name, "phrases": [p.text for p in o.hear.spoken_in(ctx.lang, default)]} for o in here]
             system = "Which of the options does the caller mean? Take one of them, or none."
-            ctx.ask_model(system, [{"role": "user", "text": text}], exits=options, temperature=0.0)
+            said = [{"role": "user", "text": text}]
+            keys = self.cutting_keys(ctx)
+            ctx.ask_model(system, said, exits=options, temperature=0.0, keys=keys, silent=True)
         else:
             ctx.fail("nomatch")
 
-    def _replied(self, ctx: Context) -> None:
+    def _replied(self, event: Replied, ctx: Context) -> None:
         chosen = ctx.local.pop("chosen", "")
+        ctx.local.pop("text", None)
+        if event.cut:
+            return  # by a key, which comes next
         option = next((option for option in self._here(ctx) if option.name == chosen), None)
         if option is None:
             ctx.fail("nomatch")

@@ -127,7 +127,8 @@ def heard_of(clause: str, words: list[tuple[str, float, float]], seconds: float,
         count = sum(end <= seconds for _, _, end in words)
         # The voice may cut words in its own way: they are counted, not compared.
         whole = len(clause.split())
-        count = round(count * whole / len(words))
+        # And it may have told of the first ones only.
+        count = round(count * whole / max(len(words), whole))
         return clause if count >= whole else clause[: spaces[count - 1]] if count else ""
     reached = int(len(clause) * seconds / length) if length > 0 else 0
     return clause[: max((place for place in spaces if place <= reached), default=0)]

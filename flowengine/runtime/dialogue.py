@@ -35,10 +35,13 @@ class Dialogue(Errands):
         realtime: bool = False,
         persona: str = "",
         filler: Filler | None = None,
+        silent: bool = False,
     ) -> None:
         """Ask the node's model; ``Acted`` and then ``Replied`` follow. ``keys`` cut the answer where keys may."""
         state, node = self.state, self.node
+        self._stop_prompt()
         self.stop_waiting()
+        self._expect()
         reply = state.prompt = self._id("r")
         state.prompt_keys = keys if node.barge_in.keys else ""
         state.then, state.audible = ["reply"], False
@@ -63,8 +66,14 @@ class Dialogue(Errands):
                 filler=tuple(self._renderer().prompt(filler.say)) if filler else (),
                 patience=filler.after if filler else 0.0,
                 first=node.timeouts.model_first,
+                silent=silent,
             )
         )
+
+    @property
+    def speaking(self) -> bool:
+        """Whether words are on, or an answer is."""
+        return bool(self.state.prompt)
 
     @property
     def history(self) -> list[dict[str, Any]]:
@@ -75,7 +84,11 @@ class Dialogue(Errands):
         """Add a message to the history: its `role` and `text`, an answer's `calls`, a call's `result`."""
         history = self.state.history
         history.append(message)
-        del history[:-MAX_HISTORY]
+        gone = len(history) - MAX_HISTORY
+        if gone > 0:
+            del history[:gone]
+            if "from" in self.state.local:  # where a conversation begins that is told its own part alone
+                self.state.local["from"] = max(0, self.state.local["from"] - gone)
 
     def _reply_event(self, event: fact.Event) -> bool:
         """Take a fact about an answer; False for other facts."""
@@ -116,6 +129,8 @@ class Dialogue(Errands):
         seconds = event.heard if isinstance(event, fact.ReplyInterrupted) else event.seconds
         self._turn.take("cut" if cut else "heard")
         self._played(seconds)
+        if not cut and not self.node.barge_in.speech:
+            state.uncut = state.at
         state.cut = cut
         self._type.handle(Replied(event.text, cut), self._context)
 

@@ -111,7 +111,7 @@ class Ask(Struct, frozen=True, tag=True):
 
     ``persona`` stays over the call, ``system`` is the node's prompt, ``messages`` what was said, ``tools`` and
     ``exits`` what it may do (JSON Schema by name). ``filler`` is said when there is no word after ``patience`` seconds;
-    ``first`` is how many seconds the first word may take.
+    ``first`` is how many seconds the first word may take. ``silent``: what it says is not spoken, only what it does.
     """
 
     reply: str
@@ -131,6 +131,7 @@ class Ask(Struct, frozen=True, tag=True):
     filler: tuple[Part, ...] = ()
     patience: float = 0.0
     first: float = 4.0
+    silent: bool = False
 
 
 class CancelReply(Struct, frozen=True, tag=True):

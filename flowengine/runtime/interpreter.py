@@ -192,7 +192,8 @@ class Interpreter(Attention):
         if what != "node" or not (self.state.handling or "").startswith("error"):
             self.state.handling = None
         if what == "listen":
-            self.listen()
+            if not self._type.goes_on(self):
+                self.listen()
         elif what == "ask":
             self.ask(self._type.question(self))
         elif what == "tool":

@@ -247,8 +247,13 @@ class Context(Protocol):
         realtime: bool = False,
         persona: str = "",
         filler: Filler | None = None,
+        silent: bool = False,
     ) -> None:
-        """Ask a model; ``Acted``, and then ``Replied`` or ``ReplyBroke`` follow."""
+        """Ask a model; ``Acted``, then ``Replied`` or ``ReplyBroke`` follow. ``silent``: its words are not spoken."""
+
+    @property
+    def speaking(self) -> bool:
+        """Whether words are on, or an answer is: nothing else may begin."""
 
     @property
     def history(self) -> list[dict[str, Any]]:
@@ -282,6 +287,12 @@ class RunningNode(NodeType, Protocol):
 
     keeps_keys: bool
     answers_failures: bool
+
+    def goes_on(self, ctx: Context) -> bool:
+        """Words are over that did not leave the node: do what it owes, and say so; False where it is to listen."""
+
+    def dropped(self, ctx: Context) -> None:
+        """An answer of a model is wanted no more; no ``Replied`` follows."""
 
     def own_words(self, event: str) -> str:
         """Name the engine's sentence that is said at an event in the place of its usual one; empty for the usual."""
@@ -334,6 +345,13 @@ class RunningHalf:
     def waits_for(self, spec: Any) -> tuple[str, ...]:
         """Wait for no event of an application."""
         return ()
+
+    def goes_on(self, ctx: Context) -> bool:
+        """Owe nothing: after words the caller is listened to."""
+        return False
+
+    def dropped(self, ctx: Context) -> None:
+        """Keep no books of answers."""
 
     def wishes(self, spec: Any) -> tuple[type[Effect], ...]:
         """Wish for nothing but what every node does: to play, to transfer, to hang up."""

@@ -57,7 +57,7 @@ def offered_tools(flow: Flow, spec: ChatSpec) -> list[Mapping[str, Any]]:
     offered: list[Mapping[str, Any]] = []
     for used in spec.tools:
         tool = flow.tools[used.name]
-        schema = {"type": "object", "properties": dict(tool.args or {})}
+        schema = {"type": "object", "properties": dict(tool.args or {}), "required": list(tool.args or {})}
         offered.append({"name": tool.name, "about": tool.about, "args": schema})
     return offered
 

@@ -271,6 +271,8 @@ class Stage(ABC):
             self._effects.append(wish.CancelReply(state.prompt) if reply else wish.StopPrompt(state.prompt))
             state.prompt = ""
             self._turn.take("cut")
+            if reply:
+                self._type.dropped(self._context)
         state.then, state.cut = [], False
 
     def _renderer(self) -> Renderer:

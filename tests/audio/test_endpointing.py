@@ -181,6 +181,12 @@ def test_but_not_for_words_to_which_nothing_can_be_added() -> None:
     assert told.at(9.0).ends() == [(pytest.approx(1.5 + STABLE, abs=0.03), "one two three four five six", "complete")]
 
 
+def test_the_end_of_a_word_may_lie_a_little_behind_that_of_its_voice() -> None:
+    told = story().at(1.0).speech().at(1.9).interim("one two three four five six", ended=1.8).at(2.0).quiet()
+    told.at(2.5).final("one two three four five six", ended=1.85).at(9.0)
+    assert [text for _, text, _ in told.ends()] == ["one two three four five six"]
+
+
 def test_what_is_said_after_them_is_new() -> None:
     told = story().at(1.0).speech().at(2.0).quiet().final("hello").at(3.0).speech().at(3.5).quiet().final("more")
     assert [text for _, text, _ in told.at(9.0).ends()] == ["hello", "more"]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
 from flowengine.call.ports import Expected, Heard, SpeechRequest, Transcription
+from flowengine.errors import ProviderError
 from flowengine.providers.silero import Silero
 from flowengine.testing.labels import Clip, Timeline
 from flowengine.testing.microphone import Echo
@@ -299,3 +300,24 @@ def test_our_own_voice_on_the_way_back_is_nobody(
     assert outcome.record is not None
     assert outcome.record["counts"].get("paused", 0) == 0
     assert kinds(outcome, "SpeechStarted") == []
+
+
+def test_a_voice_that_fails_while_its_prompt_is_paused_silences_nothing_else(
+    line: Line, spoken: dict[str, Clip], on_virtual_time: Callable[..., Any]
+) -> None:
+    class Fails(ToneVoice):
+        async def speak(self, request: SpeechRequest) -> AsyncGenerator[bytes, None]:
+            if request.text.startswith("Dear"):
+                await let_pass(3.0)
+                raise ProviderError("tone", "unavailable", retryable=False)
+            async with aclosing(super().speak(request)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+
+    line.world.voice = Fails()
+    flow = MENU.replace("say: A long prompt.", 'say: "Dear {{ call.from }}."')
+    outcome = on_virtual_time(line.call(Silence(2.3), Say(spoken["mhm"]), Silence(30.0), flow=flow))
+    assert outcome.record is not None
+    assert outcome.record["counts"]["paused"] == 1
+    assert outcome.record["ended_reason"] == "provider.failed"
+    assert len(outcome.report.of("audio_started")) == 1

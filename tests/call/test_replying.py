@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from flowengine.audio import mulaw
+from flowengine.audio import level, mulaw
 from flowengine.audio.tones import sine
 from flowengine.call.chain import ModelChain
 from flowengine.call.ports import Called, Heard, LanguageModel, ModelRequest, Said, SpeechRequest, SpokenWord, Usage
+from flowengine.call.replying import POLITE
 from flowengine.errors import ProviderError
 from flowengine.providers.silero import Silero
 from flowengine.testing.labels import Clip, Timeline
@@ -465,3 +466,106 @@ def test_and_of_several_vendors_that_of_who_answered(
     assert outcome.record is not None
     used = {one["provider"]: one["output_tokens"] for one in outcome.record["usage"] if "output_tokens" in one}
     assert used == {"broken": 1, "scripted": 1}
+
+
+FILLER = FLOW.replace(
+    "      keys: exit\n", "      keys: exit\n      filler: {after: 1s, say: 'One moment {{ call.from }}.'}\n"
+)
+
+
+class HangsInFiller(ToneVoice):
+    async def speak(self, request: SpeechRequest) -> AsyncGenerator[bytes, None]:
+        if request.text.startswith("One moment"):
+            await let_pass(1e5)
+        async with aclosing(super().speak(request)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+
+def test_a_filler_whose_voice_hangs_does_not_hold_the_answer(
+    line: Line, spoken: dict[str, Clip], on_virtual_time: Callable[..., Any]
+) -> None:
+    line.world.voice = HangsInFiller()
+    line.model.answers = [[1.5, "Here I am."]]
+    outcome = on_virtual_time(
+        line.call(WaitAudio(0.2), WaitSilence(0.3), Say(spoken[CALLER]), Silence(6.0), flow=FILLER)
+    )
+    assert [event["text"] for event in kinds(outcome, "ReplyFinished")] == ["Here I am."]
+
+
+def test_an_mhm_over_a_filler_is_no_turn(
+    line: Line, spoken: dict[str, Clip], on_virtual_time: Callable[..., Any]
+) -> None:
+    line.model.answers = [[4.0, "Here I am."], ["Never."]]
+    outcome = on_virtual_time(
+        line.call(
+            *(WaitAudio(0.2), WaitSilence(0.3), Say(spoken[CALLER]), WaitAudio(0.2), Say(spoken["mhm"])),
+            Silence(8.0),
+            flow=FILLER,
+        )
+    )
+    assert len(line.model.requests) == 1
+    assert [event["text"] for event in kinds(outcome, "ReplyFinished")] == ["Here I am."]
+
+
+def test_a_voice_that_never_stops_does_not_keep_an_answer_for_ever(
+    line: Line, spoken: dict[str, Clip], on_virtual_time: Callable[..., Any]
+) -> None:
+    """Somebody else goes on speaking behind the caller's words, of whom nothing is transcribed."""
+    clip = spoken[CALLER]
+    sounds = b"".join(
+        clip.audio[at : at + 160]
+        for at in range(0, len(clip.audio) - 160, 160)
+        if level.mulaw_dbfs(clip.audio[at : at + 160]) > -35
+    )
+    behind = Clip(clip.audio + (sounds * 30)[: 12 * 8000], clip.words, clip.onset, len(clip.audio) / 8000 + 12)
+    line.model.answers = [["We are open until nine."], ["Never."]]
+    outcome = on_virtual_time(line.call(WaitAudio(0.2), WaitSilence(0.3), Say(behind), Silence(3.0)))
+    started, audible = (kinds(outcome, kind)[0]["at"] for kind in ("ReplyStarted", "ReplyAudible"))
+    assert audible - started < POLITE + 0.1
+
+
+def test_a_voice_that_tells_its_words_as_it_speaks_them_is_not_believed_too_much(
+    line: Line, spoken: dict[str, Clip], on_virtual_time: Callable[..., Any]
+) -> None:
+    class Live(WordVoice):
+        async def speak(self, request: SpeechRequest) -> AsyncGenerator[bytes | SpokenWord, None]:  # type: ignore[override]  # it tells words
+            at = 0
+            for word in request.text.split():
+                yield SpokenWord(word, at * 0.06, (at + len(word)) * 0.06)
+                at += len(word) + 1
+                yield mulaw.encode(sine(440.0, 0.06 * (len(word) + 1)))
+                await let_pass(0.05 * (len(word) + 1))
+
+    line.world.voice = Live()
+    line.model.answers = [["One two three four five six seven eight nine ten eleven twelve."], ["Yes."]]
+    said = (WaitAudio(0.2), WaitSilence(0.3), Say(spoken[CALLER]), WaitAudio(1.0), Say(spoken["stop"]), Silence(4.0))
+    (cut,) = kinds(on_virtual_time(line.call(*said)), "ReplyInterrupted")
+    assert len(cut["text"]) * 0.06 <= cut["heard"]
+
+
+def test_words_that_a_model_may_not_say_are_not_spoken(
+    line: Line, spoken: dict[str, Clip], on_virtual_time: Callable[..., Any]
+) -> None:
+    flow = """\
+version: 1
+flow: test
+nodes:
+  main: {say: Sales or bills., tries: 1, menu: {understand: model, options: [{key: 1, hear: [sales], goto: end}]}}
+"""
+    line.model.answers = [["I am sorry, none of these fits."]]
+    outcome = on_virtual_time(line.call(WaitAudio(0.2), WaitSilence(0.3), Say(spoken[CALLER]), Silence(3.0), flow=flow))
+    assert "I am sorry, none of these fits." not in line.world.voice.spoken
+    assert kinds(outcome, "ReplyAudible") == []
+
+
+def test_what_an_answer_used_is_counted_when_its_stream_ends(
+    line: Line, spoken: dict[str, Clip], on_virtual_time: Callable[..., Any]
+) -> None:
+    """Asked ahead at a likely end of the turn, which a key then ends; and cut by the end of the stream."""
+    clip = spoken["four two seven, <0.9s> nine one one"]
+    half = Clip(clip.audio[: round(8000 * (clip.words[2].end + 0.17))], clip.words[:3], clip.onset, clip.words[2].end)
+    line.model.answers = [["One."], ["Two."]]
+    outcome = on_virtual_time(line.call(WaitAudio(0.2), WaitSilence(0.3), Say(half), Keys("0"), Silence(3.0)))
+    assert outcome.record is not None
+    assert sum(one.get("output_tokens", 0) for one in outcome.record["usage"]) == len(line.model.requests) == 1
