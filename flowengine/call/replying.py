@@ -167,7 +167,9 @@ class Replying:
         if self._reply is not None and self._reply.effect.reply == reply:
             self._reply.stop()
             if self._speaking.prompt is not None and self._speaking.prompt.id == reply:
-                self._speaking.stop(now, carrier_time)
+                told = self._reply.interrupted(self._clock.at(now), self._speaking.stop(now, carrier_time))
+                if told.text:
+                    self._put(told)
 
 
 class _Reply:
@@ -223,9 +225,9 @@ class _Reply:
             return
         self._start()
         name = part.name
-        kind = self._acts[name][1] if name in self._acts else "tool"
+        kind, own = self._acts[name][1:] if name in self._acts else ("tool", name)
         at = self._owner._clock.at()
-        self._owner._put(fact.ReplyActed(at, self.effect.reply, kind, _own(name, kind), part.id, dict(part.args)))
+        self._owner._put(fact.ReplyActed(at, self.effect.reply, kind, own, part.id, dict(part.args)))
 
     def _start(self) -> None:
         if not self._begun:
@@ -341,7 +343,7 @@ class _Reply:
             texts.append(heard_of(clause.text, clause.words, seconds, usual or clause.samples / RATE))
         return " ".join(text for text in texts if text)
 
-    def interrupted(self, at: float, heard: ledger.Position) -> fact.Event:
+    def interrupted(self, at: float, heard: ledger.Position) -> fact.ReplyInterrupted:
         """Give the fact that the caller cut the answer."""
         self.stop()
         # The position is right to a grain of the carrier's clock: a word whose end lies in it is none that was heard.
@@ -382,17 +384,17 @@ def _request(effect: wish.Ask) -> ModelRequest:
         effect.persona,
         effect.system,
         effect.messages,
-        tuple(tool for tool, _ in _acts(effect).values()),
+        tuple(tool for tool, _, _ in _acts(effect).values()),
         effect.temperature,
         first=effect.first,
     )
 
 
-def _acts(effect: wish.Ask) -> dict[str, tuple[ModelTool, str]]:
-    """Give what the model may do by the name that it knows: the tools, and the ways out of the conversation."""
-    found: dict[str, tuple[ModelTool, str]] = {}
+def _acts(effect: wish.Ask) -> dict[str, tuple[ModelTool, str, str]]:
+    """Give what the model may do by the name that it knows: the tools, and the ways out; with the flow's names."""
+    found: dict[str, tuple[ModelTool, str, str]] = {}
     for tool in effect.tools:
-        found[tool["name"]] = (ModelTool(tool["name"], tool["about"], tool["args"]), "tool")
+        found[tool["name"]] = (ModelTool(tool["name"], tool["about"], tool["args"]), "tool", tool["name"])
     for way in effect.exits:
         name = way["name"]
         known = f"{_EXIT}{name}" if name in found else name
@@ -402,13 +404,8 @@ def _acts(effect: wish.Ask) -> dict[str, tuple[ModelTool, str]]:
             about = "The caller means: " + ", ".join(way.get("phrases", ()))
         fill: Mapping[str, Any] = way.get("fill", {})
         args = {"type": "object", "properties": dict(fill), "required": list(fill)}
-        found[known] = (ModelTool(known, about, args), "exit")
+        found[known] = (ModelTool(known, about, args), "exit", name)
     return found
 
 
-_EXIT = "exit_"
-
-
-def _own(name: str, kind: str) -> str:
-    """Give the flow's name of an exit that a tool's name had taken."""
-    return name.removeprefix(_EXIT) if kind == "exit" else name
+_EXIT = "exit_"  # before the name of an exit that a tool has, too

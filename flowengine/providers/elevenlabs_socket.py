@@ -30,6 +30,7 @@ _UNREAD = 120 * _RATE  # bytes of one utterance that may wait for who listens
 _SEND = 2.0  # seconds
 _LATE = 10.0  # seconds until a context that was left has to be over: else the socket takes no more
 _LIMITS = ("quota", "rate_limit", "max_active", "too_many", "concurren", "system_busy")
+_ACCOUNT = ("quota_exceeded", "auth", "api_key", "payment", "permission")  # of them those that no request gets around
 _REFUSALS = ("auth", "api_key", "not_found", "invalid", "unsupported", "payment", "permission", "voice", "model")
 
 
@@ -260,16 +261,17 @@ class Socket:
 def _named(reason: str) -> ProviderError:
     """Say what the vendor's name of a failure means; its sentences are not repeated, they may hold what was said."""
     low = reason.lower()
+    lasting = any(word in low for word in _ACCOUNT)
     if any(word in low for word in _LIMITS):
-        return problem("quota", "a limit of the account or the socket")
+        return problem("quota", "a limit of the account or the socket", lasting=lasting)
     if any(word in low for word in _REFUSALS):
-        return problem("rejected", "the vendor refuses", retryable=False)
+        return problem("rejected", "the vendor refuses", retryable=False, lasting=lasting)
     return problem("unavailable", "an error of the vendor's")
 
 
-def problem(kind: str, detail: str, *, retryable: bool = True) -> ProviderError:
+def problem(kind: str, detail: str, *, retryable: bool = True, lasting: bool = False) -> ProviderError:
     """Give an error of this provider."""
-    return ProviderError(NAME, kind, retryable=retryable, detail=detail)
+    return ProviderError(NAME, kind, retryable=retryable, detail=detail, lasting=lasting)
 
 
 def _now() -> float:

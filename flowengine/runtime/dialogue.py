@@ -103,7 +103,12 @@ class Dialogue(Errands):
         ):
             return False
         if event.reply != self.state.prompt:
-            self.note("stale", reply=event.reply)
+            if isinstance(event, fact.ReplyInterrupted) and event.reply == self.state.dropped and event.text.strip():
+                # It was stopped from here: the model shall know what the caller has heard of it.
+                self.remember(role="assistant", text=f"{event.text.rstrip()}…")
+                self.state.local.pop("asked", None)
+            else:
+                self.note("stale", reply=event.reply)
             return True
         if self._turn.turn == THINKING and not isinstance(event, fact.ReplyFailed):
             self._turn.take("speak")

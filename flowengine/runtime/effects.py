@@ -135,7 +135,7 @@ class Ask(Struct, frozen=True, tag=True):
 
 
 class CancelReply(Struct, frozen=True, tag=True):
-    """Stop asking, and what is being spoken of the answer; ``ReplyInterrupted`` does not follow."""
+    """Stop asking, and what is being spoken of the answer; ``ReplyInterrupted`` follows if anything of it was heard."""
 
     reply: str
 

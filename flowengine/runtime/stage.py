@@ -267,11 +267,12 @@ class Stage(ABC):
     def _stop_prompt(self) -> None:
         state = self.state
         if state.prompt:
-            reply = ".r" in state.prompt
-            self._effects.append(wish.CancelReply(state.prompt) if reply else wish.StopPrompt(state.prompt))
-            state.prompt = ""
+            prompt, state.prompt = state.prompt, ""
+            reply = ".r" in prompt
+            self._effects.append(wish.CancelReply(prompt) if reply else wish.StopPrompt(prompt))
             self._turn.take("cut")
             if reply:
+                state.dropped = prompt
                 self._type.dropped(self._context)
         state.then, state.cut = [], False
 

@@ -78,6 +78,7 @@ class State:
     then: list[Any] = field(default_factory=list)
     cut: bool = False
     audible: bool = False  # of a model's answer something was played
+    dropped: str = ""  # the last answer that was stopped from here: what was heard of it may still be told
     keys: list[tuple[str, float]] = field(default_factory=list)
     # What was said over the words of a node that asks nothing, for the next one that asks, and when.
     said: tuple[str, float] | None = None

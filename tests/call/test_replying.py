@@ -569,3 +569,12 @@ def test_what_an_answer_used_is_counted_when_its_stream_ends(
     outcome = on_virtual_time(line.call(WaitAudio(0.2), WaitSilence(0.3), Say(half), Keys("0"), Silence(3.0)))
     assert outcome.record is not None
     assert sum(one.get("output_tokens", 0) for one in outcome.record["usage"]) == len(line.model.requests) == 1
+
+
+def test_an_exit_keeps_its_name_whatever_it_is(
+    line: Line, spoken: dict[str, Clip], on_virtual_time: Callable[..., Any]
+) -> None:
+    flow = FLOW.replace("human: {when: a person is wanted, key: 0,", "exit_survey: {when: a survey is wanted,")
+    line.model.answers = [["Good.", Called("c1", "exit_survey", {})]]
+    outcome = on_virtual_time(line.call(WaitAudio(0.2), WaitSilence(0.3), Say(spoken[CALLER]), Silence(4.0), flow=flow))
+    assert path(outcome) == ["help", "person"]

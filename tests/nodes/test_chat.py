@@ -125,6 +125,25 @@ def test_an_answer_that_is_broken_off_after_it_called_a_tool_waits_for_it(event:
     assert told(talk)[-1] == ("tool", {"a": 1})
 
 
+def test_what_was_heard_of_an_answer_that_a_handler_stopped_is_remembered() -> None:
+    talk = Talk(CHAT)
+    talk.hear()
+    say(talk, "what are your hours")
+    reply = asks(talk)[-1].reply
+    talk.take(fact.ReplyStarted(talk.at, reply))
+    talk.take(fact.ReplyAudible(talk.at, reply))
+    talk.at += 5
+    talk.take(fact.EventReceived(talk.at, "ping"))
+    talk.take(fact.ReplyInterrupted(talk.at, reply, "We open at nine and", 5.0))
+    talk.hear()
+    say(talk, "thanks")
+    assert told(talk)[-3:] == [
+        ("user", "what are your hours"),
+        ("assistant", "We open at nine and…"),
+        ("user", "thanks"),
+    ]
+
+
 def test_a_tool_may_answer_nothing_before_the_words_are_over() -> None:
     talk = Talk(CHAT)
     reply, run = calls_a_tool(talk)
