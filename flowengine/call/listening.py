@@ -289,6 +289,7 @@ class Listening:
             if isinstance(one, Began):
                 if over:
                     continue  # all of it at once: that it began would come behind its end
+                self.quiet.clear()  # also where words alone say that somebody speaks
                 self._put(fact.SpeechStarted(self._clock.at(now)))
             elif isinstance(one, Quiet):
                 if self._transcribing is not None:

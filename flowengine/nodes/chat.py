@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from flowengine.flow import conversing
 from flowengine.flow.conversing import ChatSpec, Exit
 from flowengine.flow.expressions import EvaluationError
@@ -226,6 +228,7 @@ help:
     def _acted(self, event: Acted, ctx: Context) -> None:
         """The model wants a tool run, or to leave; every wish gets an answer, or the next request would be refused."""
         local = ctx.local
+        event = replace(event, id=self._fresh_id(event.id, ctx))
         local.setdefault("wishes", []).append({"id": event.id, "name": event.name, "values": dict(event.values)})
         if event.act == "tool" and event.name in [tool.name for tool in ctx.node.spec.tools]:
             try:
@@ -243,6 +246,17 @@ help:
             local.setdefault("answers", {})[event.id] = "ignored: the conversation moved on"
         else:
             local["exit"] = {"name": event.name, "values": dict(event.values), "id": event.id}
+
+    def _fresh_id(self, name: str, ctx: Context) -> str:
+        """Some models call every call the same: its answer shall find it."""
+        used = {message["id"] for message in ctx.history if message["role"] == "tool"}
+        used |= {wish["id"] for wish in ctx.local.get("wishes", ())}
+        number = len(used)
+        fresh = name
+        while fresh in used:
+            number += 1
+            fresh = f"{name}.{number}"
+        return fresh
 
     def _replied(self, event: Replied, ctx: Context) -> None:
         """The answer was heard, or cut: note what was heard of it, then leave, wait for tools, ask again, or listen."""

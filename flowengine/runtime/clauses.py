@@ -67,29 +67,32 @@ class Clauses:
 
     def _cut(self, *, whole: bool) -> list[str]:
         found: list[str] = []
-        while (end := self._end()) is not None:
+        start = 0
+        while (end := self._end(start)) is not None:
             piece, rest = self._text[:end], self._text[end:]
             said = speakable(piece)
-            if len(said) < SHORTEST and not whole:
-                break
+            start = 0
+            if _audible(said) and len(said) < SHORTEST and not (len(said) > 1 and said.isalpha()) and not whole:
+                start = end  # it is spoken together with what follows
+                continue
             self._text = rest
             if _audible(said):
                 found.append(_closed(said, piece))
                 self._first = False
         return found
 
-    def _end(self) -> int | None:
-        """Give where the next piece ends; None where that is not known yet."""
-        for match in _END.finditer(self._text):
+    def _end(self, start: int) -> int | None:
+        """Give where the next piece ends, behind ``start``; None where that is not known yet."""
+        for match in _END.finditer(self._text, start):
             if self._sentence(match):
                 return match.end()
         early = self._first and len(self._text) > FIRST
         if early or len(self._text) > LONGEST:
             least = FIRST if early else LONGEST // 2
-            for match in _PAUSE.finditer(self._text):
+            for match in _PAUSE.finditer(self._text, start):
                 if match.end() >= least:
                     return match.end()
-        if len(self._text) > LONGEST and (space := self._text.rfind(" ", 0, LONGEST)) > 0:
+        if len(self._text) > LONGEST and (space := self._text.rfind(" ", start, LONGEST)) > start:
             return space + 1
         return None
 

@@ -153,6 +153,21 @@ def test_a_tool_may_answer_nothing_before_the_words_are_over() -> None:
     assert told(talk)[-1] == ("tool", None)
 
 
+def test_two_runs_whose_calls_have_one_name_get_their_own_answers() -> None:
+    talk = Talk(CHAT)
+    reply, first = calls_a_tool(talk)
+    talk.take(fact.ReplyFinished(talk.at, reply, "Let me look.", 0.0))
+    say(talk, "and the other one")
+    reply = asks(talk)[-1].reply
+    talk.take(fact.ReplyActed(talk.at, reply, "tool", "slow", "w1", {}))
+    second = [effect.run for effect in talk.effects if isinstance(effect, wish.RunTool)][-1]
+    talk.take(fact.ReplyFinished(talk.at, reply, "", 0.0))
+    talk.take(fact.ToolFinished(talk.at, first, "one"))
+    talk.take(fact.ToolFinished(talk.at, second, "two"))
+    results = [text for role, text in told(talk) if role == "tool"]
+    assert results == ["one", "two"]
+
+
 def test_an_argument_that_is_missing_is_the_models_to_mend() -> None:
     city = '{http: GET, url: "https://w.test/{{ city }}", about: x, args: {city: string}}'
     talk = Talk(CHAT.replace('{python: "shop:slow", args: {}, timeout: 60s}', city))

@@ -127,3 +127,17 @@ def test_a_voice_that_counts_words_in_its_own_way() -> None:
 )
 def test_what_is_left_of_a_text(seconds: float, words: list[tuple[str, float, float]], rest: str) -> None:
     assert unspoken("one two three four", words, seconds) == rest
+
+
+@pytest.mark.parametrize(
+    ("pieces", "spoken"),
+    [
+        (["Hi\n\n", "How are you? "], ["Hi.", "How are you?"]),
+        (["\N{GRINNING FACE}\n", "How are you? "], ["How are you?"]),
+        (["1.\n", "How are you? "], ["1, How are you?"]),
+        (["a.\n", "x" * (LONGEST + 40)], []),  # nothing in it ends: it waits, and not for ever
+    ],
+)
+def test_a_first_piece_that_is_too_short_holds_nothing_back(pieces: list[str], spoken: list[str]) -> None:
+    clauses = Clauses("en-US")
+    assert [one for piece in pieces for one in clauses.push(piece)] == spoken
