@@ -37,10 +37,9 @@ from flowengine.runtime.understanding import whole
 class Chat(LanguageHalf, RunningHalf):
     """A language model answers, inside a fence: it may use the tools and take the exits that are written here.
 
-    In ``local``: ``from`` is where the node's own part of the history begins, ``calls`` maps the runs of tools that are
-    under way to the places of their answers in the history, ``steps`` counts the times that the model was asked since
-    the caller's last turn, ``again`` says that it has to be asked once more, ``exit`` is the way out that it has
-    chosen, ``entry`` are the keys of a turn by keys.
+    In ``local``: ``calls`` maps the runs of tools that are under way to the places of their answers in the history,
+    ``steps`` counts the times that the model was asked since the caller's last turn, ``again`` says that it has to be
+    asked once more, ``exit`` is the way out that it has chosen, ``entry`` are the keys of a turn by keys.
     """
 
     key = "chat"
@@ -130,7 +129,8 @@ help:
         spec: ChatSpec = ctx.node.spec
         if ctx.flow.defaults.type_ahead != "always":
             ctx.flush_keys("chat")
-        ctx.local["from"] = len(ctx.history) if spec.history == "fresh" else 0
+        if ctx.visit.begin is None:  # else it is entered once more, and goes on
+            ctx.visit.begin = len(ctx.history) if spec.history == "fresh" else 0
         ctx.local["steps"] = 0
         if ctx.node.say is not None:
             ctx.remember(role="assistant", text=ctx.words(ctx.node.say))
@@ -215,7 +215,7 @@ help:
         ctx.local["steps"] += 1
         ctx.ask_model(
             system_prompt(ctx, spec),
-            told(ctx.history, ctx.local["from"], spec),
+            told(ctx.history, ctx.visit.begin or 0, spec),
             tools=offered_tools(ctx.flow, spec),
             exits=offered_exits(ctx, self._exits(ctx)),
             temperature=spec.temperature,

@@ -87,8 +87,8 @@ class Dialogue(Errands):
         gone = len(history) - MAX_HISTORY
         if gone > 0:
             del history[:gone]
-            if "from" in self.state.local:  # where a conversation begins that is told its own part alone
-                self.state.local["from"] = max(0, self.state.local["from"] - gone)
+            visit = self.state.visit
+            visit.begin = None if visit.begin is None else max(0, visit.begin - gone)
 
     def _reply_event(self, event: fact.Event) -> bool:
         """Take a fact about an answer; False for other facts."""

@@ -20,6 +20,7 @@ class Visit:
     counts: dict[str, int] = field(default_factory=dict)
     event: str | None = None
     turns: int = 0
+    begin: int | None = None  # where the history begins that a conversation with a fresh one is told
 
 
 @dataclass(slots=True)

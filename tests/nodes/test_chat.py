@@ -215,10 +215,21 @@ def test_what_is_said_over_an_answer_that_no_voice_may_cut_is_no_turn() -> None:
 def test_a_fresh_conversation_does_not_lose_itself_in_a_long_history() -> None:
     talk = Talk(CHAT.replace("prompt: Help.", "prompt: Help.\n      history: fresh"))
     talk.it.state.history[:] = [{"role": "user", "text": "before"}] * 399
-    talk.it.state.local["from"] = 399
+    talk.it.state.visit.begin = 399
     talk.hear()
     for text in ("one", "two", "three"):
         say(talk, text)
         talk.take(fact.ReplyFinished(talk.at, asks(talk)[-1].reply, f"{text}, yes", 1.0))
     assert ("user", "one") in told(talk)
     assert ("user", "before") not in told(talk)
+
+
+def test_and_goes_on_where_the_call_comes_back_after_a_lost_stream() -> None:
+    talk = Talk(CHAT.replace("prompt: Help.", "prompt: Help.\n      history: fresh"))
+    talk.hear()
+    say(talk, "my name is Ann")
+    talk.take(fact.ReplyFinished(talk.at, asks(talk)[-1].reply, "Hello Ann.", 1.0))
+    talk.take(fact.StreamResumed(talk.at + 2))
+    talk.hear()
+    say(talk, "what is my name")
+    assert ("user", "my name is Ann") in told(talk)
