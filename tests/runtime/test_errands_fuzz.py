@@ -6,6 +6,7 @@ The flows are those of `tests/nodes/flows`; an interpreter that was restored fro
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from flowengine.runtime import effects as wish
 from flowengine.runtime import events as fact
 from flowengine.runtime.interpreter import Interpreter
 from flowengine.runtime.program import Program
+from flowengine.runtime.state import TALKING
 from flowengine.testing.player import EveryName
 from tests.runtime import test_interpreter_fuzz as plain
 
@@ -30,7 +32,42 @@ for name, data in FILES.items():
     flow = load(name, data, plugins.node_types(), Folder(lambda: FILES, FILES.get, plugins.node_types())).flow
     assert flow is not None
     BESIDE[flow.name] = Program(flow, BESIDE)
-STARTS = ("chat", "outer", "tools", "voice", "waits")
+# What one conversation after another has of everything that may happen at once.
+RESTLESS = """\
+flow: restless
+version: 1
+vars: {n: text}
+tools:
+  slow: {python: "shop:slow", args: {}, timeout: 60s, save: {n: "{{ result }}"}}
+  status: {http: GET, url: "https://shop.test/{{ order }}", about: x, args: {order: string}}
+always: [{key: 9, name: louder, hear: [operator], do: louder}]
+catch:
+  event.hello: {say: Your parcel is here.}
+  error.stt: {say: Please use the keys.}
+  error.model: {say: I lost my thread.}
+nodes:
+  text:
+    say: How can I help?
+    reprompt: Once more.
+    chat:
+      prompt: Help.
+      tools: [slow, status]
+      keys: text
+      exits: {done: {when: it is done, goto: opened}, human: {when: a person is wanted, goto: choose}}
+  opened:
+    chat:
+      prompt: Help.
+      tools: [slow]
+      history: fresh
+      exits: {done: {when: it is done, key: 12, goto: choose}, human: {when: a person is wanted, key: 0, goto: text}}
+  choose:
+    say: Sales or bills.
+    menu: {understand: model, options: [{key: 1, hear: [balance], goto: text}, {key: 2, hear: [message], goto: end}]}
+"""
+loaded = load("restless.yaml", RESTLESS.encode(), plugins.node_types(), None).flow
+assert loaded is not None
+BESIDE["restless"] = Program(loaded, BESIDE)
+STARTS = ("restless", "chat", "outer", "tools", "voice", "waits")
 ENV = EveryName()
 STEPS = 1500
 
@@ -68,6 +105,16 @@ class Shell(plain.Shell):
         assert self.end is None or effects == [], "after the end of the call nothing has an effect"
         for effect in effects:
             self._carry_out(effect, effects)
+        self._not_in_silence()
+
+    def _not_in_silence(self) -> None:
+        """Where nothing is on and nothing is owed, a node that asks counts the silence."""
+        busy = self.prompt or self.reply or self.runs or self.recording or self.sending
+        if self.end is not None or busy or self.it.state.phase != TALKING or not self.it.node.type.asks:
+            return
+        counted = set(self.it.state.timers) - {"call", "node"}
+        comes = self.it.state.cut or self.it.state.after_tool  # what cut, or the words after a tool of a handler
+        assert counted or comes, f"dead air in {self.it.node.name}"
 
     def _carry_out(self, effect: wish.Effect, effects: list[wish.Effect]) -> None:
         if isinstance(effect, wish.PlayPrompt | wish.Ask):
@@ -107,7 +154,25 @@ class Shell(plain.Shell):
             assert self.reply is None
             self.end = effect
 
+    def go_on(self, choice: int) -> None:
+        """Let the call go its usual way for a step, so that something is under way when the unusual comes."""
+        if self.reply is not None:
+            usual = (("begins", None), ("acts", WISHES[choice % len(WISHES)]), ("answers", "Well."))
+            self.do(*usual[choice % len(usual)])
+        elif self.prompt is not None:
+            prompt = self.prompt.prompt
+            self.over()
+            self.at += 2.0
+            self.tell(fact.PromptFinished(self.at, prompt, 2.0))
+        elif self.runs:
+            self.do("tool", (choice, ANSWERS[choice % len(ANSWERS)]))
+        else:
+            self.do("say", "what about my order")
+
     def do(self, what: str, value: Any) -> None:
+        if what == "on":
+            self.go_on(value)
+            return
         if self.reply is not None and self._to_the_reply(self.reply, what, value):
             return
         if what == "say":
@@ -136,9 +201,11 @@ class Shell(plain.Shell):
             self.tell(fact.ReplyFinished(self.at, reply.reply, value, 1.5))
         elif what == "breaks":
             self.reply = None
-            self.tell(fact.ReplyFailed(self.at, reply.reply, "error"))
+            self.tell(fact.ReplyFailed(self.at, reply.reply, "error", value or ""))
         elif what == "begins":
             self.tell(fact.ReplyStarted(self.at, reply.reply))
+        elif what == "audible":
+            self.tell(fact.ReplyAudible(self.at, reply.reply))
         elif what == "key" and value in reply.policy.keys:
             self.reply = None
             self.tell(fact.ReplyInterrupted(self.at, reply.reply, "what was heard", 1.0))
@@ -197,7 +264,7 @@ class Shell(plain.Shell):
         raise AssertionError(f"the call goes on and on: {self.it.state.path[-9:]}")
 
 
-ERRANDS = frozenset(["tool", "stale tool", "recorded", "sent", "acts", "answers", "breaks", "begins"])
+ERRANDS = frozenset(["tool", "stale tool", "recorded", "sent", "acts", "answers", "breaks", "begins", "audible"])
 WORDS = [
     "balance",
     "help me please",
@@ -225,15 +292,17 @@ ACTS = st.one_of(
     plain.ACTS,
     st.tuples(st.just("say"), st.sampled_from(WORDS)),
     st.tuples(st.just("say"), st.sampled_from(WORDS)),
+    *[st.tuples(st.just("on"), st.integers(0, 20))] * 12,
     st.tuples(st.just("speech"), st.none()),
     st.tuples(st.just("tool"), st.tuples(st.integers(0, 3), st.sampled_from(ANSWERS))),
     st.tuples(st.just("stale tool"), st.sampled_from(["", "timeout"])),
     st.tuples(st.just("begins"), st.none()),
+    st.tuples(st.just("audible"), st.none()),
     st.tuples(st.just("acts"), st.sampled_from(WISHES)),
     st.tuples(st.just("acts"), st.sampled_from(WISHES)),
     st.tuples(st.just("answers"), st.sampled_from(["", "Well.", "A longer answer."])),
-    st.tuples(st.just("breaks"), st.none()),
-    st.tuples(st.just("event"), st.sampled_from(["free", "closed", "note", "stop", "other"])),
+    st.tuples(st.just("breaks"), st.sampled_from(["", "A part"])),
+    st.tuples(st.just("event"), st.sampled_from(["free", "closed", "note", "stop", "other", "hello"])),
     st.tuples(st.just("recorded"), st.sampled_from(["", "recording:1"])),
     st.tuples(st.just("sent"), st.none()),
 )
@@ -250,3 +319,39 @@ def test_any_facts_in_any_order_come_to_one_end(flow: str, acts: Any) -> None:
     shell.wait_for_the_end()
     for what, value in acts[0][:5]:
         shell.do(what, value)
+
+
+def unusual(chance: random.Random) -> tuple[str, Any]:
+    """Something that may come at any time."""
+    return chance.choice(
+        [
+            ("key", chance.choice("0129#")),
+            ("say", chance.choice(WORDS)),
+            ("event", "hello"),
+            ("tool", (chance.randrange(4), chance.choice(ANSWERS))),
+            ("due", 0.0),
+            ("pass", chance.random() * 3),
+            ("speech", None),
+            ("breaks", chance.choice(["", "A part"])),
+            ("audible", None),
+            ("acts", chance.choice(WISHES)),
+            ("answers", chance.choice(["", "Well."])),
+            ("finish", 1.0),
+            ("restore", None),
+            ("resume", None),
+        ]
+    )
+
+
+@pytest.mark.parametrize("flow", ["restless", "chat"])
+def test_a_conversation_goes_on_whatever_comes_between(flow: str) -> None:
+    """Every other step is the usual one, so that tools, words and answers are under way when the unusual comes."""
+    for seed in range(400):
+        chance, shell = random.Random(seed), Shell(flow)
+        try:
+            for _ in range(40):
+                shell.do(*(("on", chance.randrange(21)) if chance.random() < 0.5 else unusual(chance)))
+            shell.wait_for_the_end()
+        except Exception as error:
+            error.add_note(f"seed {seed} of {flow}")
+            raise
