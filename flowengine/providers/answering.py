@@ -21,6 +21,7 @@ from flowengine.providers.conversation import guessed_input
 
 _CLOSE = 1.0  # seconds that closing a connection may take
 _GOODBYE = 0.5  # seconds that a response may stay open when all was said: read to its end, its connection is kept
+_ENOUGH = 0.5  # of the time for the first word: who answers after a pause must have that left
 _PATIENCE = 0.5  # of the time for the first word: a connection that is silent so long is given up for a fresh one
 
 
@@ -110,26 +111,34 @@ class StreamedAnswer:
     async def _begin(self) -> None:
         """Ask, and if need be once more, until the first word or call has begun; all within ``first``."""
         limit = self._request.first
+        until = asyncio.get_running_loop().time() + limit
         try:
-            async with asyncio.timeout(limit):
+            async with asyncio.timeout_at(until):
                 try:
                     return await self._ask(fresh=False)
                 except ProviderError as error:
                     await self._drop()
-                    if not error.retryable or self._pause > limit:
+                    if not error.retryable or not self._worth_waiting(until):
                         raise
-                    self.usage.failed += 1
                 await asyncio.sleep(self._pause)
+                self.usage.failed += 1
                 await self._ask(fresh=True)
         except TimeoutError:
             raise ProviderError(
                 self._vendor.name, "timeout", retryable=True, detail=f"no word in {limit:g} s"
             ) from None
 
+    def _worth_waiting(self, until: float) -> bool:
+        """Say whether a pause that the vendor wants leaves enough of the time for the first word to answer in."""
+        left = until - asyncio.get_running_loop().time() - self._pause
+        return not self._pause or left >= self._request.first * _ENOUGH
+
     async def _ask(self, *, fresh: bool) -> None:
         self._asked = True
         self._reader = self._vendor.reader(self.usage)
-        self.usage.input_tokens = guessed_input(self._request)
+        # Of a try before this one nothing is left in it.
+        self.usage.input_tokens, self.usage.cached_tokens = guessed_input(self._request), 0
+        self.usage.output_tokens, self.usage.estimated = 0, True
         try:
             async with asyncio.timeout(None if fresh else self._request.first * _PATIENCE):
                 self._stream = await self._vendor.opened(self._request, fresh=fresh)

@@ -3,7 +3,10 @@
 What its models of this generation want, from the SDK 2.11 and the vendor's migration guide: no sampling parameters, so
 a request's temperature is not sent; no message of the model's at the end; thinking is on by default and is disabled
 here, for it is silence at the telephone, and because answers with thoughts forbid that the prompt changes with the
-node. The cache goes by prefix: tools, persona, then the node's prompt, then what was said.
+node. The cache goes by prefix: tools, persona, then the node's prompt, then what was said. Its parts end with the
+persona, which another node finds again, with the node's prompt, and with the last message: the next turn begins with
+all of that. A conversation with calls in it is refused where no tool is defined (by the vendor until February 2025,
+says anthropic-sdk-python's issue 849; nothing says that of others who serve its models): so those that were used are.
 """
 
 from __future__ import annotations
@@ -17,12 +20,14 @@ from flowengine.call.ports import Called, ModelRequest, ModelTool, Said, Usage
 from flowengine.errors import EnvironmentProblem, ProviderError
 from flowengine.providers.answering import Stream, StreamedAnswer
 from flowengine.providers.connections import Connections
-from flowengine.providers.conversation import Fragments, Turn, guessed, turns
+from flowengine.providers.conversation import Fragments, Halves, Turn, guessed, turns, whole
+from flowengine.providers.sockets import http_address
 
 _NAME = "anthropic"
 _URL = "https://api.anthropic.com"
 _MODEL = "claude-haiku-5-5"  # the vendor's fastest
 _WARM = 5.0  # seconds
+_GONE = "Not available any more."
 _EPHEMERAL = {"type": "ephemeral"}  # kept for five minutes after its last use
 
 
@@ -87,17 +92,27 @@ class AnthropicModel:
 
     def _asked(self, request: ModelRequest) -> dict[str, Any]:
         """Give what a request and its warming have in common: it must be the same to the letter to be found again."""
+        said = turns(request.messages)
         asked: dict[str, Any] = {
             "model": self._model,
             "thinking": {"type": "disabled"},
-            "messages": _messages(turns(request.messages)),
+            "messages": _messages(said),
         }
-        system = [{"type": "text", "text": text} for text in (request.persona, request.system) if text.strip()]
+        asked["messages"][-1]["content"][-1]["cache_control"] = _EPHEMERAL
+        system = [
+            {"type": "text", "text": whole(text), "cache_control": _EPHEMERAL}
+            for text in (request.persona, request.system)
+            if text.strip()
+        ]
         if system:
-            system[0]["cache_control"] = _EPHEMERAL  # type: ignore[assignment]  # a text's values are texts, but for this
             asked["system"] = system
+        used = dict.fromkeys(call.name for turn in said for call in turn.calls)
         if request.tools:
-            asked["tools"] = [_tool(tool) for tool in request.tools]
+            # By name: two nodes that have the same ones find them again, in whatever order they name them.
+            asked["tools"] = [_tool(tool) for tool in sorted(request.tools, key=lambda tool: tool.name)]
+        elif used:
+            asked["tools"] = [{"name": name, "description": _GONE, "input_schema": {"type": "object"}} for name in used]
+            asked["tool_choice"] = {"type": "none"}
         return asked
 
 
@@ -135,6 +150,7 @@ class _Reader:
         self.began = False
         self.ended = False
         self._usage = usage
+        self._halves = Halves()
         self._calls: dict[int, Fragments] = {}  # by block: one at a time, as the vendor sends them
         self._size = 0
         self._reason: str | None = None
@@ -173,7 +189,8 @@ class _Reader:
         if delta.type == "text_delta" and delta.text:
             self.began = True
             self._count(delta.text)
-            return (Said(delta.text),)
+            text = self._halves.whole(delta.text)
+            return (Said(text),) if text else ()
         if delta.type == "input_json_delta" and block in self._calls:
             self._count(delta.partial_json)
             self._calls[block].add(_NAME, delta.partial_json)
@@ -194,4 +211,5 @@ def make(options: Mapping[str, Any]) -> AnthropicModel:
     """Make the model from its settings: `key`, `url`, `model`; raises ``EnvironmentProblem``."""
     if not options.get("key"):
         raise EnvironmentProblem("anthropic needs a key, best taken from the environment: `key: ${ANTHROPIC_API_KEY}`")
-    return AnthropicModel(options["key"], url=options.get("url") or _URL, model=options.get("model") or _MODEL)
+    url = http_address("url", options.get("url") or _URL)
+    return AnthropicModel(options["key"], url=url, model=options.get("model") or _MODEL)

@@ -30,19 +30,26 @@ _MODEL = "sonic-3.5"
 _SLOWEST, _FASTEST = 0.6, 1.5
 _TONGUES = {"nb": "no", "nn": "no", "fil": "tl", "iw": "he", "in": "id"}  # tags that it knows by another name
 _SHARED = 8  # requests on one socket before another one is opened for the next
+_STOP = 2.0  # seconds in which an opening ends that is cancelled
 _FORMAT = {"container": "raw", "encoding": "pcm_mulaw", "sample_rate": RATE}
 
 
 class _Slot:
-    """The place of one socket: whoever finds it empty or dead opens one, and others wait for that."""
+    """The place of one socket: who finds it empty or dead begins to open one; all who come meanwhile wait for that."""
 
     def __init__(self) -> None:
         self.socket: Socket | None = None
-        self.opening = asyncio.Lock()
+        self.opening: asyncio.Task[Socket] | None = None
 
     @property
     def live(self) -> bool:
         return self.socket is not None and not self.socket.dead
+
+    def tried(self, opening: asyncio.Task[Socket]) -> None:
+        """The try is over. Whether it failed is looked at in any case: perhaps nobody waits for it any more."""
+        self.opening = None
+        if not opening.cancelled():
+            opening.exception()
 
     @property
     def waiting(self) -> int:
@@ -119,22 +126,24 @@ class CartesiaSynthesizer:
 
     async def _close(self) -> None:
         async def emptied(slot: _Slot) -> None:
-            async with slot.opening:
-                socket, slot.socket = slot.socket, None
-                if socket is not None:
-                    await socket.aclose()
+            if slot.opening is not None:
+                slot.opening.cancel()
+                await asyncio.wait([slot.opening], timeout=_STOP)
+            socket, slot.socket = slot.socket, None
+            if socket is not None:
+                await socket.aclose()
 
+        client, self._client = self._client, None  # from now on none is opened
         await asyncio.gather(*(emptied(slot) for slot in self._slots), *self._closing)
-        client, self._client = self._client, None
         if client is not None:
             await client.close()
 
     async def speak(self, request: SpeechRequest) -> AsyncGenerator[bytes | SpokenWord, None]:
         """As ``Synthesizer.speak``; words come with their audio or before it."""
-        if not request.text.strip():
-            return
+        if not any(letter.isalnum() for letter in request.text):
+            return  # it refuses such texts
         begun = asyncio.get_running_loop().time()
-        socket, spoken = await self._asked(request)
+        socket, spoken = await self._asked(request, begun + self._first)
         heard = over = False
         try:
             while not over:
@@ -147,19 +156,28 @@ class CartesiaSynthesizer:
                     yield word
         finally:
             await socket.leave(spoken, cancel=not over)
-        if not heard and any(letter.isalnum() for letter in request.text):
+        if not heard:
             raise self._error("garbage", "no audio for a text")
 
-    async def _asked(self, request: SpeechRequest) -> tuple[Socket, Spoken]:
-        """Send a request over one of the sockets; one that is found to be closed is replaced once, unnoticed."""
+    async def _asked(self, request: SpeechRequest, until: float) -> tuple[Socket, Spoken]:
+        """Send a request over one of the sockets, by ``until`` of the loop's time.
+
+        One that is found to be closed is replaced once, unnoticed.
+        """
         message = self._message(request)
         for _ in range(2):
             slot = self._chosen()
-            socket = await self._ready(slot)
             try:
-                return socket, await socket.ask(message, self._first)
+                async with asyncio.timeout_at(until):
+                    socket = await self._ready(slot)
+            except TimeoutError:
+                raise self._error("timeout", "no connection in time") from None
+            try:
+                return socket, await socket.ask(message, until)
             except ProviderError as error:
                 failed = error
+                if error.kind == "timeout":  # another one would have no time left, and would be blamed for it
+                    break
         raise failed
 
     async def _next(self, socket: Socket, spoken: Spoken, begun: float, heard: bool) -> Frame:
@@ -199,15 +217,24 @@ class CartesiaSynthesizer:
         return min(self._slots, key=lambda slot: slot.waiting if slot.live else 0)
 
     async def _ready(self, slot: _Slot) -> Socket:
-        async with slot.opening:
-            if slot.socket is not None and not slot.socket.dead:
-                return slot.socket
-            if slot.socket is not None:
-                self.replaced += 1
-                self._retire(slot.socket)
-                slot.socket = None
-            slot.socket = await self._opened()
+        if slot.socket is not None and not slot.socket.dead:
             return slot.socket
+        if slot.socket is not None:
+            self.replaced += 1
+            self._retire(slot.socket)
+            slot.socket = None
+        if slot.opening is None:
+            slot.opening = asyncio.create_task(self._fill(slot), name="cartesia-opening")
+            slot.opening.add_done_callback(slot.tried)
+        opening = slot.opening
+        await asyncio.wait([opening])  # who leaves takes it from nobody
+        if opening.cancelled():
+            raise self._error("unavailable", "it is closed", retryable=False)
+        return opening.result()
+
+    async def _fill(self, slot: _Slot) -> Socket:
+        slot.socket = await self._opened()
+        return slot.socket
 
     async def _opened(self) -> Socket:
         if self._closed or self._client is None:
@@ -237,13 +264,10 @@ class CartesiaSynthesizer:
             await self._ready(slot)
             return
         new = await self._opened()
-        try:
-            async with slot.opening:
-                if slot.socket is old and not old.waiting:
-                    slot.socket, new = new, old
-                    self.replaced += 1
-        finally:
-            self._retire(new)
+        if slot.socket is old and not old.waiting:
+            slot.socket, new = new, old
+            self.replaced += 1
+        self._retire(new)
 
     def _retire(self, socket: Socket) -> None:
         """Close a socket without waiting for it: a lost one takes its time."""

@@ -23,6 +23,7 @@ _WAITING = 64  # requests on one socket
 _LONGEST = 600 * 8000  # bytes of audio of one request that nobody has taken yet
 _FRAMES = 20_000  # and its frames
 _LEAVE = 0.5  # seconds in which the server is told of a cancel
+_TOO_MANY = 429  # requests at a time, says the status of an error
 _CLOSE = 1.5  # seconds for a closing; the socket itself waits 1 s for the other side
 
 
@@ -67,11 +68,12 @@ _KNOWN = frozenset({"chunk", "timestamps", "done", "error"})
 
 
 class Spoken:
-    """What comes back for one request, which was ``asked`` at that time of the loop."""
+    """What comes back for one request, which was ``asked`` at that time of the loop; ``begun``: a frame has come."""
 
     def __init__(self, id: str, asked: float) -> None:  # noqa: A002 - it is one
         self.id = id
         self.asked = asked
+        self.begun = False
         self._frames: deque[Frame] = deque()
         self._size = 0
         self._news = asyncio.Event()
@@ -84,6 +86,7 @@ class Spoken:
 
     def put(self, frame: Frame) -> None:
         """Take the next frame; one that says more than any text can fails the request."""
+        self.begun = True
         self._frames.append(frame)
         self._size += len(frame.data or b"")
         if self._size > _LONGEST or len(self._frames) > _FRAMES:
@@ -129,15 +132,15 @@ class Socket:
         """Requests that are under way."""
         return len(self._open)
 
-    async def ask(self, request: dict[str, Any], within: float) -> Spoken:
-        """Send a request; raises ``ProviderError`` when it can not be sent ``within`` seconds."""
+    async def ask(self, request: dict[str, Any], until: float) -> Spoken:
+        """Send a request; raises ``ProviderError`` when it can not be sent by ``until`` of the loop's time."""
         if self.waiting >= _WAITING:
             raise ProviderError(NAME, "unavailable", retryable=True, detail=f"{_WAITING} requests are waiting")
         self.used = asyncio.get_running_loop().time()
         spoken = Spoken(request["context_id"], self.used)
         self._open[spoken.id] = spoken
         try:
-            async with asyncio.timeout(within):
+            async with asyncio.timeout_at(until):
                 await self._connection.send(request)
         except BaseException as error:
             self._open.pop(spoken.id, None)
@@ -189,15 +192,21 @@ class Socket:
             self.unknown += 1
         elif frame.type == "error":
             error = refusal(NAME, frame.status_code or 500)
-            # One without an id may be about any of them.
-            of = list(self._open.values()) if frame.context_id is None else [self._open.get(frame.context_id)]
-            for spoken in of:
-                if spoken is not None:
-                    spoken.fail(error)
+            for one in self._meant(frame):
+                one.fail(error)
         elif (spoken := self._open.get(frame.context_id or "")) is not None:
             spoken.put(frame)
         else:
             self.late += 1
+
+    def _meant(self, error: Frame) -> list[Spoken]:
+        """Give whom an error is about: one without an id may be about any of them."""
+        everybody = list(self._open.values())
+        if error.context_id is not None:
+            return [spoken for spoken in everybody if spoken.id == error.context_id]
+        if error.status_code == _TOO_MANY:  # what is being spoken was let in
+            return [spoken for spoken in everybody if not spoken.begun] or everybody
+        return everybody
 
 
 def _decoded(data: bytes) -> Frame | None:

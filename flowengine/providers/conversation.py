@@ -1,7 +1,8 @@
 """What was said in a call, as vendors of language models take it: roles that alternate, and an answer to every call.
 
 The history of a call is looser than vendors allow: a caller may say two things in a row, an answer may have been cut
-before its first word, and what a node forgets may tear a call of a tool from its result.
+before its first word, and what a node forgets may tear a call of a tool from its result. And half a letter (one half of
+a surrogate pair, where somebody cut a text by UTF-16) can not be sent at all: it would fail every turn from then on.
 """
 
 from __future__ import annotations
@@ -41,15 +42,19 @@ def turns(messages: Sequence[Mapping[str, Any]]) -> list[Turn]:
 
     Two turns of the model follow each other only where the first one has calls: their results stand between. A result
     without its call is left out, a call without its result is `pending`. Empty texts are none. Ids of calls are made
-    fit for every vendor: another's may be in a conversation, after it failed, and some use theirs again and again.
+    fit for every vendor: another's may be in a conversation, after it failed, and some use theirs again and again. All
+    texts are ``whole``.
     """
     found: list[Turn] = []
     for message in messages:
         if message["role"] == "tool":
             _answer(found, message)
             continue
-        text = str(message.get("text") or "").strip()
-        calls = [Called(str(one["id"]), one["name"], one.get("values") or {}) for one in message.get("calls") or ()]
+        text = whole(str(message.get("text") or "").strip())
+        calls = [
+            Called(str(one["id"]), whole(one["name"]), _whole_args(one.get("values") or {}))
+            for one in message.get("calls") or ()
+        ]
         if not text and not calls:
             continue
         last = found[-1] if found else None
@@ -73,7 +78,7 @@ def _answer(found: list[Turn], message: Mapping[str, Any]) -> None:
         for number, call in enumerate(turn.calls):
             if call.id == wanted and turn.results[number] == _PENDING:
                 text = result if isinstance(result, str) and result.strip() else json.dumps(result, ensure_ascii=False)
-                turn.results[number] = text
+                turn.results[number] = whole(text)
                 return
 
 
@@ -89,6 +94,28 @@ def _rename(found: list[Turn]) -> None:
                 again += 1
             seen.add(fit)
             turn.calls[number] = Called(fit, call.name, call.args)
+
+
+def whole(text: str) -> str:
+    """Give a text without halves of letters: two that belong together are joined, others are replaced by U+FFFD."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _whole_args(args: Any) -> Any:
+    return json.loads(whole(json.dumps(args, ensure_ascii=False)))
+
+
+class Halves:
+    """Keeps half a letter at the end of a piece of an answer for the next piece; one that nothing follows is lost."""
+
+    def __init__(self) -> None:
+        self._half = ""
+
+    def whole(self, piece: str) -> str:
+        """Take the next piece; give what there is in whole letters, which may be nothing."""
+        text = self._half + piece
+        self._half = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
+        return whole(text.removesuffix(self._half))
 
 
 def guessed(characters: int) -> int:
@@ -124,9 +151,9 @@ class Fragments:
     def called(self, provider: str) -> Called:
         """Give the whole call, with an id where it had none; raises ``ProviderError`` when it is not whole."""
         try:
-            args = json.loads("".join(self.args).strip() or "{}")
+            args = _whole_args(json.loads("".join(self.args).strip() or "{}"))
         except (ValueError, RecursionError):
             args = None
         if not isinstance(args, dict) or not self.name:
             raise ProviderError(provider, "garbage", retryable=True, detail="the arguments of a call are not whole")
-        return Called(self.id or f"call_{secrets.token_hex(8)}", self.name, args)
+        return Called(whole(self.id) or f"call_{secrets.token_hex(8)}", whole(self.name), args)

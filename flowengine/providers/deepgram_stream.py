@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import suppress
 from types import TracebackType
-from typing import Protocol
+from typing import Any, Protocol
 
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
@@ -36,7 +36,7 @@ TRIES = 5
 
 _MINUTE = 60.0
 _LONGEST_PAUSE = 2.0  # seconds between two tries
-_TAKEN_WITHIN = 3.0  # seconds in which a message must be on its way
+_TAKEN_WITHIN = 3.0  # seconds in which what is sent must be on its way
 _ENDED_WITHIN = 0.5  # seconds in which a turn must end that we have ended
 
 
@@ -112,6 +112,7 @@ class DeepgramTranscription:
         self._greeted = False  # this connection has told something
         self._doubted: float | None = None  # since when somebody speaks of whom nothing was told
         self._unheard: float | None = None  # since when audio was sent without an answer
+        self._owed = 0  # bytes of audio, since then and since somebody speaks of whom nothing was told
         self._late = False  # that it takes long was told
         self._replayed = 0.0  # seconds of the stream that this connection must have heard to know of an open turn
         self._line: Line | None = None
@@ -167,6 +168,7 @@ class DeepgramTranscription:
         """As ``Transcription.began``: Deepgram has its own detector, but one that hears nothing now may be gone."""
         if self._doubted is None:
             self._doubted = asyncio.get_running_loop().time()
+            self._owed = 0
 
     def finish(self) -> None:
         """As ``Transcription.finish``; one that ends turns is left to it."""
@@ -199,7 +201,7 @@ class DeepgramTranscription:
             began = self._sound.rewind(self._hearing.told)
             self._replayed = began + self._sound.waiting / RATE + self._stall
             self._tell(self._hearing.again(began))
-        self._greeted, self._unheard, self._ending = False, None, False
+        self._greeted, self._unheard, self._owed, self._ending = False, None, 0, False
         if self._doubted is not None:  # this one has just been told of the voice
             self._doubted = asyncio.get_running_loop().time()
         await self._exchange(self._line)
@@ -239,20 +241,23 @@ class DeepgramTranscription:
 
     async def _send(self, line: Line) -> None:
         """Send what there is, until who exchanges cancels it; that a connection is lost is the receiver's to tell."""
-        with suppress(ConnectionClosed, OSError):
+        with suppress(ConnectionClosed, OSError):  # of which a TimeoutError is one
             while True:
                 self._news.clear()
-                try:
-                    async with asyncio.timeout(_TAKEN_WITHIN):
-                        await self._hand_on(line)
-                except TimeoutError:
-                    line.socket.transport.abort()
-                    return
+                await self._taken(line, self._hand_on(line))
                 try:
                     async with asyncio.timeout(line.idle):
                         await self._news.wait()
                 except TimeoutError:
-                    await self._fill(line)
+                    await self._taken(line, self._fill(line))
+
+    async def _taken(self, line: Line, sending: Coroutine[Any, Any, None]) -> None:
+        try:
+            async with asyncio.timeout(_TAKEN_WITHIN):
+                await sending
+        except TimeoutError:
+            line.socket.transport.abort()
+            raise
 
     async def _hand_on(self, line: Line) -> None:
         if self._address != line.address:
@@ -271,16 +276,16 @@ class DeepgramTranscription:
     async def _media(self, line: Line) -> None:
         audio = self._sound.take(BATCH)
         await line.media(audio)
-        self._sent[line.model] += len(audio)
-        self._waits_for_answer()
+        self._waits_for_answer(line, len(audio))
 
     async def _fill(self, line: Line) -> None:
         if size := await line.quiet(self._sound.fresh):
             self._sound.filled(size)
-            self._sent[line.model] += size
-            self._waits_for_answer()
+            self._waits_for_answer(line, size)
 
-    def _waits_for_answer(self) -> None:
+    def _waits_for_answer(self, line: Line, size: int) -> None:
+        self._sent[line.model] += size
+        self._owed += size
         if self._unheard is None:
             self._unheard = asyncio.get_running_loop().time()
 
@@ -308,7 +313,7 @@ class DeepgramTranscription:
 
     def _take(self, data: bytes) -> None:
         message = decoded(data)
-        self._greeted, self._unheard = True, None
+        self._greeted, self._unheard, self._owed = True, None, 0
         if message.body is not None:  # more than a greeting
             self._failures, self._doubted = 0, None
         self.unknown += message.type not in _KNOWN
@@ -342,11 +347,12 @@ class DeepgramTranscription:
     def _dead(self) -> None:
         """Look whether somebody has begun to speak, long ago, and nothing was told; the second time it is lost.
 
-        Flux tells something four times a second, whatever it hears, and nova-3 about once; of nova-3 that is not
-        documented, so it is given twice the time.
+        Flux tells something four times a second of audio, whatever it hears, and nova-3 about once; of nova-3 that is
+        not documented, so it is given twice the time. Both answer audio: of a line that sends nothing there is nothing
+        to tell. The clock counts as well: what a new connection hears again, it hears at once.
         """
         limit = self._stall if self._hearing.turns else 2 * self._stall
-        if self._doubted is None or not self._silent(limit):
+        if self._doubted is None or not self._silent(limit) or self._owed < limit * RATE:
             return
         if asyncio.get_running_loop().time() - self._doubted >= limit:
             raise ProviderError(NAME, "timeout", retryable=not self._failures, detail="nothing told of a voice")

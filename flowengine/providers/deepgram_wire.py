@@ -220,11 +220,11 @@ class Turns:
         return []
 
     def nothing(self) -> list[Heard]:
-        """As ``Hearing.nothing``: the turn was over while nobody heard it."""
+        """As ``Hearing.nothing``: the turn was over while nobody heard it; its words are told for good with that."""
         if self.open or not self._going:
             return []
         known = self._known.words
-        self._over(self.told)
+        self._over(max([self.told, *(word.ended for word in known if word.ended is not None)]))
         return [_heard("end", " ".join(word.text for word in known), known)] if known else []
 
 

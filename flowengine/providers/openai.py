@@ -18,7 +18,8 @@ from flowengine.call.ports import Called, ModelRequest, ModelTool, Said, Usage
 from flowengine.errors import EnvironmentProblem, ProviderError
 from flowengine.providers.answering import Stream, StreamedAnswer
 from flowengine.providers.connections import Connections
-from flowengine.providers.conversation import Fragments, Turn, guessed, turns
+from flowengine.providers.conversation import Fragments, Halves, Turn, guessed, turns, whole
+from flowengine.providers.sockets import http_address
 
 _NAME = "openai"
 _URL = "https://api.openai.com/v1"
@@ -97,7 +98,7 @@ class OpenAIModel:
 
     def _asked(self, request: ModelRequest) -> dict[str, Any]:
         """Give what a request and its warming have in common."""
-        system = "\n\n".join(text for text in (request.persona, request.system) if text.strip())
+        system = "\n\n".join(whole(text) for text in (request.persona, request.system) if text.strip())
         asked: dict[str, Any] = {"model": self._model, "messages": _messages(system, turns(request.messages))}
         if request.tools:
             asked["tools"] = [_tool(tool) for tool in request.tools]
@@ -137,6 +138,7 @@ class _Reader:
         self.began = False
         self.ended = False
         self._usage = usage
+        self._halves = Halves()
         self._calls: list[tuple[int | None, Fragments]] = []  # with the index that the server gave
         self._size = 0
         self._reason = ""
@@ -155,7 +157,8 @@ class _Reader:
                     self._piece(piece)
                 if delta.content:
                     self._count(delta.content)
-                    parts.append(Said(delta.content))
+                    if text := self._halves.whole(delta.content):
+                        parts.append(Said(text))
             if choice.finish_reason and not self.ended:
                 self.ended = True
                 self._reason = choice.finish_reason
@@ -213,7 +216,7 @@ class _Reader:
 
 def make(options: Mapping[str, Any]) -> OpenAIModel:
     """Make the model from its settings: `key`, `url`, `model`; raises ``EnvironmentProblem``."""
-    url = options.get("url") or _URL
+    url = http_address("url", options.get("url") or _URL)
     if not options.get("key") and url.startswith(_URL):
         raise EnvironmentProblem("openai needs a `key`, or the `url` of a server of your own")
     return OpenAIModel(options.get("key") or "", url=url, model=options.get("model") or _MODEL)

@@ -1,4 +1,4 @@
-"""What providers with WebSockets of their own share: one TLS context, bounded openings and closings, their failures."""
+"""What providers with sockets share: their addresses, one TLS context, bounded openings and closings, failures."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import ssl
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any
+from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, WebSocketException
@@ -18,7 +19,8 @@ from flowengine.errors import EnvironmentProblem, ProviderError
 LARGEST = 1 << 20
 """Bytes of a message: ten times the largest that vendors send."""
 
-_ADDRESS = re.compile(r"^(https?|wss?)://[^\s/?#@]+(/[^\s?#]*)?$")
+_HTTP = re.compile(r"https?://[^\s/?#]+[^\s#]*")
+_EITHER = re.compile(r"(https?|wss?)://[^\s/?#@]+(/[^\s?#]*)?")
 # At its debugging level the library writes headers, which hold keys, and frames, which hold what callers say.
 _QUIET = logging.getLogger("flowengine.sockets")
 _QUIET.setLevel(logging.WARNING)
@@ -35,9 +37,24 @@ def websocket_address(setting: str, url: str) -> str:
 
     Raises ``EnvironmentProblem`` with the name of the ``setting`` for what is no http, https, ws or wss address.
     """
-    if not _ADDRESS.match(url):
+    return re.sub("^http", "ws", _address(setting, url, _EITHER).rstrip("/"))
+
+
+def http_address(setting: str, url: str) -> str:
+    """Give an address as it is; as ``websocket_address``, for what is no http or https address."""
+    return _address(setting, url, _HTTP)
+
+
+def _address(setting: str, url: str, form: re.Pattern[str]) -> str:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # raises where it is none
+        host = (parts.hostname or "").encode("idna")
+    except ValueError:  # of which a UnicodeError is one; who connects would not say a ProviderError
+        host = b""
+    if not host or not form.fullmatch(url):
         raise EnvironmentProblem(f"{setting} must be the address of a server: https://example.com")
-    return re.sub("^http", "ws", url.rstrip("/"))
+    return url
 
 
 def options(url: str, *, ping_every: float, ping_within: float) -> dict[str, Any]:

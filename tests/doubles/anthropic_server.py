@@ -54,6 +54,8 @@ class AnthropicServer(VendorServer):
         for tool in body.get("tools", []):
             if not _NAME.match(tool["name"]) or tool["input_schema"].get("type") != "object":
                 return "tools: a name or schema is wrong"
+        if not body.get("tools") and ("tool_choice" in body or _tools_in(body.get("messages", []))):
+            return "requests which include tool_use or tool_result blocks, or a tool_choice, must define tools"
         return _wrong_messages(body.get("messages", []))
 
     def refusal(self, status: int, why: str) -> dict[str, Any]:
@@ -115,6 +117,10 @@ class AnthropicServer(VendorServer):
 
 def _event(kind: str, **fields: Any) -> bytes:
     return sse({"type": kind, **fields}, kind)
+
+
+def _tools_in(messages: list[Any]) -> bool:
+    return any(block["type"] in ("tool_use", "tool_result") for message in messages for block in message["content"])
 
 
 def _wrong_messages(messages: list[Any]) -> str:

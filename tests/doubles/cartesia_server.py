@@ -1,4 +1,7 @@
-"""A Cartesia that speaks a tone: `/tts/websocket` with its contexts, word timestamps, cancels, and its ways to fail."""
+"""A Cartesia that speaks a tone: `/tts/websocket` with its contexts, word timestamps, cancels, and its ways to fail.
+
+Like the vendor it answers 400 to a text without a letter or a digit.
+"""
 
 from __future__ import annotations
 
@@ -42,11 +45,11 @@ class CartesiaServer(SocketDouble):
     """Each handshake takes the next of ``handshakes`` and each request the next of ``faults`` (default: none).
 
     Handshakes: a status such as `401`, `mute` (no answer). Requests: `error` (500, of its context), `error:CODE`,
-    `error-all:CODE` (without a context), `abort` (TCP, after the first frame), `close:CODE` (after the first frame),
-    `stall` (nothing after the first frame), `hang` (nothing), `deaf` (nothing is read any more, pings neither),
-    `unknown` (first a message that nobody knows), `garbage` (no JSON), `late` (audio goes on after a cancel), `empty`
-    (no audio). ``speed`` is how many seconds of audio come in one (0: all at once), ``latency`` the seconds to the
-    first.
+    `error-all:CODE` (without a context), `then-all:CODE` (that, after the first frame), `abort` (TCP, after the first
+    frame), `close:CODE` (after the first frame), `stall` (nothing after the first frame), `hang` (nothing), `deaf`
+    (nothing is read any more, pings neither), `unknown` (first a message that nobody knows), `garbage` (no JSON),
+    `late` (audio goes on after a cancel), `empty` (no audio). ``speed`` is how many seconds of audio come in one (0:
+    all at once), ``latency`` the seconds to the first.
     """
 
     speed: float = 0.0
@@ -131,8 +134,9 @@ class _Context:
     async def _speak(self, fault: str) -> None:
         kind, _, code = fault.partition(":")
         if kind in ("error", "error-all"):
-            about = {"title": "No", "message": "none", "status_code": int(code or 500), "done": True}
-            return await self.tell("error", **about, **({"context_id": None} if kind == "error-all" else {}))
+            return await self._refuse(int(code or 500), everybody=kind == "error-all")
+        if not any(letter.isalnum() for said in self.texts for letter in said["transcript"]):
+            return await self._refuse(400)
         if kind in ("hang", "deaf"):
             if kind == "deaf":
                 self.socket.transport.pause_reading()
@@ -144,6 +148,10 @@ class _Context:
         await asyncio.sleep(self.server.latency)
         await self._audio(kind, int(code or 1011))
         return None
+
+    async def _refuse(self, code: int, *, everybody: bool = False) -> None:
+        about = {"title": "No", "message": "none", "status_code": code, "done": True}
+        await self.tell("error", **about, **({"context_id": None} if everybody else {}))
 
     async def _audio(self, fault: str, code: int) -> None:
         text = "".join(said["transcript"] for said in self.texts)
@@ -165,7 +173,9 @@ class _Context:
                 self.socket.transport.abort()
             elif fault == "close":
                 await self.socket.close(code)
-            if fault in ("abort", "close", "stall"):
+            elif fault == "then-all":
+                await self._refuse(code, everybody=True)
+            if fault in ("abort", "close", "stall", "then-all"):
                 return
             await asyncio.sleep(CHUNK / RATE / self.server.speed if self.server.speed else 0)
         self.server.done.append(self.id)

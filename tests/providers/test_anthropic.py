@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import traceback
 from collections import deque
@@ -17,6 +18,7 @@ from flowengine.providers.anthropic import AnthropicModel, make
 from tests.doubles.anthropic_server import AnthropicServer
 from tests.doubles.vendor_http import Abort, Call, Ends, Fails, Garbage, Hang, Refuse
 from tests.providers.leaks import run
+from tests.providers.test_conversation import HALVES
 
 TOOL = ModelTool("find_order", "Finds an order.", {"type": "object", "properties": {"number": {"type": "string"}}})
 ASKED = ModelRequest(
@@ -127,16 +129,69 @@ def test_a_request_is_what_the_vendor_caches_best() -> None:
                 "thinking": {"type": "disabled"},
                 "system": [
                     {"type": "text", "text": "You are Ada.", "cache_control": {"type": "ephemeral"}},
-                    {"type": "text", "text": "Help with orders."},
+                    {"type": "text", "text": "Help with orders.", "cache_control": {"type": "ephemeral"}},
                 ],
                 "tools": [{"name": "find_order", "description": "Finds an order.", "input_schema": dict(TOOL.args)}],
-                "messages": [{"role": "user", "content": [{"type": "text", "text": "Where is my order?"}]}],
+                "messages": [
+                    {
+                        "role": "user",
+                        "content": [
+                            {"type": "text", "text": "Where is my order?", "cache_control": {"type": "ephemeral"}}
+                        ],
+                    }
+                ],
             }
             assert (other["model"], other["max_tokens"], "tools" in other) == ("claude-haiku-5-5", 50, False)
             assert server.connections == 1  # one connection for all of them
             assert server.invalid == []
 
     run(scenario())
+
+
+def test_a_turn_begins_with_all_that_the_turn_before_it_had_cached() -> None:
+    call = {"id": "c1", "name": "find_order", "values": {"number": "7"}}
+    history: list[dict[str, Any]] = [
+        {"role": "user", "text": "Where is my order?"},
+        {"role": "assistant", "text": "One moment.", "calls": [call]},
+        {"role": "tool", "id": "c1", "name": "find_order", "result": "on its way"},
+        {"role": "assistant", "text": "It is on its way."},
+        {"role": "user", "text": "Thanks."},
+    ]
+    another = replace(TOOL, name="cancel_order")
+
+    async def scenario() -> None:
+        async with model() as (made, server):
+            asked = replace(ASKED, tools=(TOOL, another))
+            for turns in (1, 3, 5):
+                await made.warm(replace(asked, messages=history[:turns]))
+                await parts(made, replace(asked, messages=history[:turns]))
+            await parts(made, replace(asked, messages=history, tools=(another, TOOL), system="Now say goodbye."))
+            assert server.invalid == []
+            found = [cached(one.body) for one in server.requests]
+            *turns_, other = found
+            for warm, answer in zip(turns_[::2], turns_[1::2], strict=True):
+                assert warm == answer
+                assert len(answer) == 3
+            for before, after in zip(turns_[1::2], turns_[3::2], strict=False):
+                assert after[-1].startswith(before[-1])
+                assert after[:-1] == before[:-1]
+            assert other[0] == found[0][0]  # the next node's tools and persona are there, too
+            assert other[1:] != found[-2][1:]
+
+    run(scenario())
+
+
+def cached(body: dict[str, Any]) -> list[str]:
+    """What a request has in the vendor's order up to each block that ends a part to be cached."""
+    blocks = [*body.get("tools", []), *body.get("system", [])]
+    blocks += [{**block, "role": one["role"]} for one in body["messages"] for block in one["content"]]
+    found, prefix = [], ""
+    for block in blocks:
+        marked = block.pop("cache_control", None) is not None
+        prefix += json.dumps(block)
+        if marked:
+            found.append(prefix)
+    return found
 
 
 def test_every_history_is_made_fit_for_the_vendor() -> None:
@@ -175,6 +230,8 @@ def test_every_history_is_made_fit_for_the_vendor() -> None:
             return [one.body["messages"] for one in server.requests]
 
     made = run(scenario())
+    for messages in made:
+        assert messages[-1]["content"][-1].pop("cache_control")
     assert made[0] == [{"role": "user", "content": [{"type": "text", "text": "(the call begins)"}]}]
     assert [one["content"][0]["text"] for one in made[1]] == ["(the call begins)", "Hello, how can I help?", "(go on)"]
     assert made[2] == [{"role": "user", "content": [{"type": "text", "text": "a b"}]}]
@@ -186,6 +243,39 @@ def test_every_history_is_made_fit_for_the_vendor() -> None:
     ]
     assert [one["content"] for one in made[6][2]["content"]] == ["on its way", '{"error": "http.404"}']
     assert [one.get("content", one.get("text")) for one in made[7][2]["content"]] == ["null", "hurry"]
+
+
+def test_a_node_without_tools_goes_on_after_one_with_them() -> None:
+    history: list[dict[str, Any]] = [
+        {"role": "user", "text": "a"},
+        {"role": "assistant", "text": "", "calls": [{"id": str(one), "name": "look", "values": {}} for one in (1, 2)]},
+        {"role": "assistant", "text": "", "calls": [{"id": "3", "name": "find_order", "values": {}}]},
+        {"role": "user", "text": "and now?"},
+    ]
+
+    async def scenario() -> None:
+        async with model() as (made, server):
+            without = replace(ASKED, messages=history, tools=())
+            await made.warm(without)
+            await parts(made, without)
+            await parts(made, replace(ASKED, messages=history))
+            assert server.invalid == []
+            warm, asked, other = (one.body for one in server.requests)
+            assert [(tool["name"], tool["input_schema"]) for tool in asked["tools"]] == [
+                ("look", {"type": "object"}),
+                ("find_order", {"type": "object"}),
+            ]
+            assert asked["tool_choice"] == {"type": "none"}
+            assert (warm["tools"], warm["tool_choice"]) == (asked["tools"], asked["tool_choice"])
+            assert [tool["name"] for tool in other["tools"]] == ["find_order"]
+            assert "tool_choice" not in other
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(("pieces", "said"), HALVES)
+def test_halves_of_a_letter_are_joined_or_replaced(pieces: list[str], said: list[str]) -> None:
+    assert answered(pieces)[0] == [Said(text) for text in said]
 
 
 def test_an_answer_without_words_is_one() -> None:
@@ -277,6 +367,33 @@ def test_one_failure_before_the_first_word_is_mended_on_a_fresh_connection(fault
 
 def test_a_limit_that_is_over_soon_is_waited_for() -> None:
     assert answered(Refuse(429, (("retry-after", "0.05"),)))[2] == 2
+
+
+@pytest.mark.parametrize(("after", "requests"), [("0.04", 2), ("2.5", 1), ("3.9", 1)])
+def test_a_limit_is_waited_for_where_that_leaves_time_to_answer(after: str, requests: int) -> None:
+    refused = Refuse(429, (("retry-after", after),))
+
+    async def scenario() -> None:
+        async with model(refused, refused) as (made, server):
+            with pytest.raises(ProviderError) as caught:
+                async with made.answer(replace(ASKED, first=4.0)) as answer:
+                    await anext(aiter(answer))
+            assert (caught.value.kind, len(server.requests), answer.usage.failed) == ("quota", requests, requests)
+
+    run(scenario())
+
+
+def test_what_a_first_try_used_is_not_the_second_ones() -> None:
+    async def scenario() -> None:
+        async with model([Fails("overloaded_error")], Refuse(529), cached=5000) as (made, server):
+            with pytest.raises(ProviderError):
+                async with made.answer(ASKED) as answer:
+                    await anext(aiter(answer))
+            assert len(server.requests) == 2
+            assert (answer.usage.cached_tokens, answer.usage.output_tokens, answer.usage.estimated) == (0, 0, True)
+            assert 0 < answer.usage.input_tokens < 5000
+
+    run(scenario())
 
 
 def test_a_connection_that_is_silent_is_given_up_for_a_fresh_one() -> None:
@@ -385,3 +502,9 @@ def test_nothing_of_it_is_logged_however_much_is(caplog: pytest.LogCaptureFixtur
 def test_a_key_is_needed() -> None:
     with pytest.raises(EnvironmentProblem, match="needs a"):
         make({"key": ""})
+
+
+@pytest.mark.parametrize("url", ["https://a..b", "http://host:99999999/v1", "http://[::1", "ftp://host", "host"])
+def test_an_address_that_can_not_be(url: str) -> None:
+    with pytest.raises(EnvironmentProblem, match="url must be the address of a server"):
+        make({"key": "the-key", "url": url})

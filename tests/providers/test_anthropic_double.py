@@ -73,20 +73,25 @@ USE = {"role": "assistant", "content": [{"type": "tool_use", "id": "a", "name": 
 MINE = {"role": "assistant", "content": [{"type": "text", "text": "Hi"}]}
 EMPTY = {"role": "user", "content": [{"type": "text", "text": " "}]}
 RESULT = {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "a", "content": "x"}]}
+TOOLS = [{"name": "b", "input_schema": {"type": "object"}}]
 
 
 @pytest.mark.parametrize(
     ("body", "why"),
     [
-        (_request(USER, USE, RESULT, MINE, USER), ""),
+        (_request(USER, USE, RESULT, MINE, USER, tools=TOOLS), ""),
+        (_request(USER, USE, RESULT, MINE, USER, tools=TOOLS, tool_choice={"type": "none"}), ""),
+        (_request(USER, USE, RESULT), "must define tools"),
+        (_request(USER, RESULT), "must define tools"),
+        (_request(USER, tool_choice={"type": "none"}), "must define tools"),
         (_request(), "first"),
         (_request(MINE, USER), "first"),
         (_request(USER, USER), "alternate"),
         (_request(USER, MINE), "continue"),
         (_request(EMPTY), "empty"),
-        (_request(USER, USE, USER), "tool_result"),
-        (_request(USER, MINE, RESULT), "tool_result"),
-        (_request(USER, USE, RESULT, USE, RESULT), "ids"),
+        (_request(USER, USE, USER, tools=TOOLS), "tool_result"),
+        (_request(USER, MINE, RESULT, tools=TOOLS), "tool_result"),
+        (_request(USER, USE, RESULT, USE, RESULT, tools=TOOLS), "ids"),
         (_request(USER, temperature=0.5), "sampling"),
         (_request(USER, thinking=None), "thinking"),
         (_request(USER, max_tokens=None), "max_tokens"),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import threading
 from collections import deque
@@ -80,6 +81,18 @@ async def failed(voice: CartesiaSynthesizer, request: SpeechRequest = HELLO) -> 
     return caught.value
 
 
+def named(name: str) -> list[asyncio.Task[Any]]:
+    """The tasks of a name."""
+    return [task for task in asyncio.all_tasks() if task.get_name() == name]
+
+
+async def lost(server: CartesiaServer) -> None:
+    """Every socket is dropped, and we know it."""
+    readers = named("cartesia-reader")
+    server.drop()
+    await asyncio.wait(readers, timeout=5)
+
+
 def test_audio_comes_as_the_line_has_it_with_the_places_of_its_words() -> None:
     async def scenario() -> None:
         async with CartesiaServer() as server, Ready(server) as voice:
@@ -125,7 +138,8 @@ def test_what_is_asked_for() -> None:
 def test_nothing_to_say_is_nothing_to_ask_for() -> None:
     async def scenario() -> None:
         async with CartesiaServer() as server, Ready(server) as voice:
-            assert await spoken(voice, SpeechRequest(" \n", "default", "en", 1.0)) == (b"", [])
+            for text in (" \n", "…", "“?!”", "👍"):
+                assert await spoken(voice, SpeechRequest(text, "default", "en", 1.0)) == (b"", [])
             assert server.requests == []
 
     run(scenario())
@@ -246,12 +260,46 @@ def test_a_request_that_fails_says_why_and_the_next_one_is_spoken(fault: str, ki
 
 def test_an_error_without_a_context_is_everybodys() -> None:
     async def scenario() -> None:
-        async with CartesiaServer() as server, Ready(server, shared=1) as voice:
-            server.faults.extend(["hang", "hang", "hang", "error-all:429"])
-            errors = await asyncio.gather(*(failed(voice) for _ in range(4)))
-            assert [error.kind for error in errors] == ["quota"] * 4
+        async with CartesiaServer() as server, Ready(server, shared=1, gap=5.0) as voice:
+            server.faults.extend(["stall", "hang", "hang", "error-all:503"])
+            speech = await begun(voice)
+            errors = await asyncio.gather(*(failed(voice) for _ in range(3)))
+            assert [error.kind for error in errors] == ["unavailable"] * 3
+            with pytest.raises(ProviderError, match="HTTP 503"):
+                await anext(speech)
             await spoken(voice)
             assert server.tries == 1
+
+    run(scenario())
+
+
+def test_too_much_at_once_without_a_context_is_about_those_that_have_not_begun() -> None:
+    async def scenario() -> None:
+        async with CartesiaServer() as server, Ready(server, shared=1, gap=5.0) as voice:
+            server.faults.extend(["stall", "hang", "error-all:429", "error:500", "error-all:429"])
+            speech = await begun(voice)
+            waiting = asyncio.ensure_future(anext(speech))
+            errors = await asyncio.gather(*(failed(voice) for _ in range(2)))
+            assert [error.kind for error in errors] == ["quota"] * 2
+            assert (await failed(voice)).kind == "unavailable"  # whatever came before it on the socket was taken
+            assert not waiting.done()
+            assert (await failed(voice)).kind == "quota"
+            assert not waiting.done()
+            server.drop()
+            with pytest.raises(ProviderError, match="unavailable"):
+                await waiting
+
+    run(scenario())
+
+
+def test_too_much_at_once_is_everybodys_where_all_have_begun() -> None:
+    async def scenario() -> None:
+        async with CartesiaServer() as server, Ready(server, shared=1, gap=5.0) as voice:
+            server.faults.extend(["stall", "then-all:429"])
+            speech = await begun(voice)
+            assert (await failed(voice)).kind == "quota"
+            with pytest.raises(ProviderError, match="quota"):
+                await anext(speech)
 
     run(scenario())
 
@@ -348,6 +396,71 @@ def test_a_socket_that_is_used_is_not_replaced() -> None:
             tries = server.tries
             assert (await spoken(voice))[0] == tone("Hello there friend.")[0]
             assert server.tries <= tries + 1
+
+    run(scenario())
+
+
+def test_all_who_need_a_socket_wait_for_one_try_and_learn_how_it_failed() -> None:
+    async def scenario() -> None:
+        async with CartesiaServer() as server, Ready(server, first=5.0, connect_within=0.3) as voice:
+            server.handshakes.extend(["mute", "503"])
+            await lost(server)
+            errors = await asyncio.gather(*(failed(voice) for _ in range(6)))
+            assert [error.kind for error in errors] == ["timeout"] * 6
+            assert server.tries == 3
+            errors = await asyncio.gather(*(failed(voice) for _ in range(6)))
+            assert [error.kind for error in errors] == ["unavailable"] * 6
+            assert server.tries == 4
+            found = await asyncio.gather(*(spoken(voice) for _ in range(6)))
+            assert {audio for audio, _ in found} == {tone("Hello there friend.")[0]}
+            assert server.tries == 5
+
+    run(scenario())
+
+
+def test_a_socket_that_does_not_open_takes_no_longer_than_the_first_audio_may() -> None:
+    async def scenario() -> None:
+        async with CartesiaServer() as server, Ready(server, first=0.3, connect_within=60.0) as voice:
+            server.handshakes.append("mute")
+            await lost(server)
+            assert [(await failed(voice)).kind for _ in range(2)] == ["timeout"] * 2
+            server.release.set()
+            await asyncio.wait(named("cartesia-opening"), timeout=5)
+            await spoken(voice)
+            assert server.tries == 3  # over that one
+
+    run(scenario())
+
+
+def test_a_socket_that_nobody_waits_for_any_more_may_fail() -> None:
+    async def scenario() -> None:
+        untold: list[dict[str, Any]] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: untold.append(context))
+        async with CartesiaServer() as server, Ready(server, connect_within=0.3) as voice:
+            server.handshakes.append("mute")
+            await lost(server)
+            waiting = asyncio.create_task(spoken(voice))
+            await server.until(lambda: server.tries == 3)
+            waiting.cancel()
+            await asyncio.wait([waiting], timeout=5)
+            assert waiting.cancelled()
+            await asyncio.wait(named("cartesia-opening"), timeout=5)
+            gc.collect()
+            await spoken(voice)
+        assert untold == []
+
+    run(scenario())
+
+
+def test_closing_ends_what_is_being_opened() -> None:
+    async def scenario() -> None:
+        async with CartesiaServer() as server, Ready(server, first=60.0, connect_within=60.0) as voice:
+            server.handshakes.append("mute")
+            await lost(server)
+            waiting = [asyncio.create_task(failed(voice)) for _ in range(2)]
+            await server.until(lambda: server.tries == 3)
+            await voice.aclose()
+            assert [error.kind for error in await asyncio.gather(*waiting)] == ["unavailable"] * 2
 
     run(scenario())
 

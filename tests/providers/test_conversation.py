@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from email.message import Message
 from typing import Any
 
@@ -17,10 +18,18 @@ from tests.doubles.anthropic_server import AnthropicServer
 from tests.doubles.openai_server import OpenAIServer
 from tests.doubles.vendor_http import Asked
 
-TEXTS = st.sampled_from(["", " ", "yes", "It is on its way…", "[keys: 12]"])
+TEXTS = st.sampled_from(["", " ", "yes", "It is on its way…", "[keys: 12]", "ok \ud83d", "\ude00 \ud83d\ude00"])
 IDS = st.sampled_from(["a", "a:b", "a_b", "call_0", "x" * 60, "x" * 61, "é", ""])
-CALLS = st.lists(st.builds(lambda id_: {"id": id_, "name": "look", "values": {"n": 1}}, IDS), max_size=3)
-RESULTS = st.sampled_from(["", "ok", None, {"error": "http.404"}, [1, 2], "pending"])
+VALUES = st.sampled_from([{"n": 1}, {"\ud83d": ["\ude00", {"a": "\ud83d"}]}])
+CALLS = st.lists(st.builds(lambda id_, values: {"id": id_, "name": "look", "values": values}, IDS, VALUES), max_size=3)
+RESULTS = st.sampled_from(["", "ok", None, {"error": "http.404"}, [1, 2], "pending", "\ud83d", {"a": "\ud83d"}])
+# The pieces of an answer, and what is said of them.
+HALVES = [
+    (["Great \ud83d", "\ude00 news"], ["Great ", "\U0001f600 news"]),
+    (["\ud83d\ude00"], ["\U0001f600"]),
+    (["a\ud83d", "b", "c\ude00d"], ["a", "\ufffdb", "c\ufffdd"]),
+    (["Bye \ud83d"], ["Bye "]),
+]
 MESSAGES = st.one_of(
     st.builds(lambda text: {"role": "user", "text": text}, TEXTS),
     st.builds(lambda text, calls: {"role": "assistant", "text": text, "calls": calls}, TEXTS, CALLS),
@@ -31,13 +40,15 @@ MESSAGES = st.one_of(
 
 @given(st.lists(MESSAGES, max_size=12))
 def test_every_history_is_made_fit(history: list[dict[str, Any]]) -> None:
-    request = ModelRequest("default", "You are Ada.", "Help.", history)
+    request = ModelRequest("default", "You are \ud83d Ada.", "Help\ude00.", history)
     head = Message()
     head["anthropic-version"] = "2026-10-21"
     body = {**anthropic.AnthropicModel("k")._asked(request), "max_tokens": 9, "stream": True}
     assert AnthropicServer().problem(Asked("/v1/messages", head, body, 1)) == ""
+    assert json.dumps(body, ensure_ascii=False).encode()
     body = openai.OpenAIModel("k")._asked(request)
     assert OpenAIServer().problem(Asked("/v1/chat/completions", head, body, 1)) == ""
+    assert json.dumps(body, ensure_ascii=False).encode()
 
 
 def test_a_result_goes_to_the_latest_call_of_its_id() -> None:
@@ -70,6 +81,13 @@ def test_calls_of_one_answer_have_ids_of_their_own() -> None:
     assert isinstance(two, Called)
     assert one.id == "same"
     assert two.id not in ("", "same")
+
+
+def test_halves_of_letters_are_replaced_in_a_call() -> None:
+    call = Fragments("a\ud83d", "look\ude00")
+    for piece in ('{"a": "\\ud83d', '\\ude00", "\ud83d', '": ["\\ud83d"]}'):
+        call.add("x", piece)
+    assert call.called("x") == Called("a\ufffd", "look\ufffd", {"a": "\U0001f600", "\ufffd": ["\ufffd"]})
 
 
 def test_pieces_of_a_call_are_bounded() -> None:

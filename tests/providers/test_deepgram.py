@@ -11,6 +11,7 @@ import pytest
 
 from flowengine.call.ports import Expected, Heard, Transcriber, Transcription
 from flowengine.errors import EnvironmentProblem, ProviderError
+from flowengine.providers import deepgram_stream
 from flowengine.providers.deepgram import DeepgramTranscriber, make
 from flowengine.providers.deepgram_sound import Sound
 from flowengine.providers.deepgram_stream import DeepgramTranscription
@@ -521,6 +522,83 @@ def test_a_voice_that_is_none_for_deepgram_is_no_loss(model: str) -> None:
     run(scenario())
 
 
+def test_a_line_that_sends_nothing_after_a_voice_began_is_no_loss() -> None:
+    async def scenario() -> None:
+        async with double() as server:
+            transcriber = await started(server, model="nova-3", stall=0.4, idle=0.05)
+            async with transcriber.listen("call", EN) as stream:
+                send(stream, said(0.08))
+                stream.began()
+                await server.until(lambda: server.hearings and server.hearings[0].told("KeepAlive") >= 20)
+                send(stream, said("help", 0.4))
+                assert (await until(aiter(stream), "final")).text == "help"
+                assert (stream.reconnects, server.tries) == (0, 1)
+
+    run(scenario())
+
+
+def test_silence_that_is_sent_in_the_place_of_a_line_counts_as_audio() -> None:
+    async def scenario() -> None:
+        async with double("hang:1") as server, (await started(server, stall=0.1)).listen("call", EN) as stream:
+            send(stream, said(0.08))
+            stream.began()
+            await server.until(lambda: len(server.hearings) == 2)
+            assert len(server.hearings[0].audio) > 640
+            assert stream.reconnects == 1
+
+    run(scenario())
+
+
+def test_a_connection_that_takes_no_silence_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def never(fresh: bool) -> int:
+        await asyncio.Event().wait()
+        return 0
+
+    async def scenario() -> None:
+        async with double() as server:
+            transcriber = await started(server)
+            opened = transcriber._opened
+
+            async def deaf(expected: Expected) -> Any:
+                line = await opened(expected)
+                if server.tries == 1:  # its buffers are full: too much for a test to fill them
+                    line.idle = 0.01
+                    line.quiet = never  # type: ignore[method-assign]  # see above
+                return line
+
+            transcriber._opened = deaf  # type: ignore[method-assign]  # so does a test become a vendor
+            async with transcriber.listen("call", EN) as stream:
+                await server.until(lambda: len(server.hearings) == 2)
+                send(stream, said("help", 0.8))
+                assert (await until(aiter(stream), "end")).text == "help"
+
+    monkeypatch.setattr(deepgram_stream, "_TAKEN_WITHIN", 0.1)
+    run(scenario())
+
+
+def test_words_of_a_turn_that_was_told_to_be_over_are_not_heard_again() -> None:
+    async def scenario() -> None:
+        async with (
+            double("", "hang:1") as server,
+            (await started(server, stall=0.2)).listen("call", EN) as stream,
+        ):
+            heard = aiter(stream)
+            send(stream, said("I", 0.16))
+            assert (await until(heard, "interim")).text == "I"
+            server.drop()
+            await server.until(lambda: len(server.hearings) == 2)  # which tells nothing of what it hears
+            await heard_by(server, 3840)
+            send(stream, said(0.32))
+            assert (await until(heard, "end")).text == "I"
+            server.drop()
+            await server.until(lambda: len(server.hearings) == 3)
+            send(stream, said("help", 0.8))
+            end = await until(heard, "end")
+            assert (end.text, *place(end)) == ("help", 0.8, 1.04)
+
+    run(scenario())
+
+
 @pytest.mark.parametrize("model", ["flux-general-en", "nova-3"])
 @pytest.mark.parametrize("fault", ["hang:1", "stall:1"])
 def test_a_connection_that_tells_nothing_of_a_voice_is_given_up_and_what_was_said_is_heard_again(
@@ -760,6 +838,12 @@ def test_a_timeline_instead_of_words_in_the_audio() -> None:
         ({"key": "k", "model": "nova-1"}, r"speech\.transcriber\.model must be flux-general-en"),
         ({"key": "k", "url": "ftp://x"}, r"speech\.transcriber\.url must be"),
         ({"key": "k", "url": "https://key@host"}, r"speech\.transcriber\.url must be"),
+        ({"key": "k", "url": "https://a..b"}, r"speech\.transcriber\.url must be"),
+        ({"key": "k", "url": f"https://{'a' * 64}.example"}, r"speech\.transcriber\.url must be"),
+        ({"key": "k", "url": "https://host:99999999"}, r"speech\.transcriber\.url must be"),
+        ({"key": "k", "url": "https://host:port"}, r"speech\.transcriber\.url must be"),
+        ({"key": "k", "url": "https://[::1"}, r"speech\.transcriber\.url must be"),
+        ({"key": "k", "url": "https://:443"}, r"speech\.transcriber\.url must be"),
     ],
 )
 def test_settings_that_can_not_be(options: dict[str, str], why: str) -> None:
@@ -770,4 +854,5 @@ def test_settings_that_can_not_be(options: dict[str, str], why: str) -> None:
 @pytest.mark.parametrize("url", ["https://dg.example/", "wss://dg.example"])
 def test_addresses(url: str) -> None:
     assert make({"url": url})._wanted(EN)[0].startswith("wss://dg.example/v2/listen?model=")
+    assert make({"url": "ws://[::1]:8080/dg"})._wanted(EN)[0].startswith("ws://[::1]:8080/dg/v2/listen?model=")
     assert make({"key": "k", "model": "nova-3"})._wanted(EN)[0].startswith("wss://api.deepgram.com/v1/listen?")

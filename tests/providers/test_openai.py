@@ -19,6 +19,7 @@ from flowengine.providers.openai import OpenAIModel, make
 from tests.doubles.openai_server import OpenAIServer
 from tests.doubles.vendor_http import Abort, Call, Ends, Fails, Garbage, Hang, Refuse
 from tests.providers.leaks import run
+from tests.providers.test_conversation import HALVES
 
 TOOL = ModelTool("find_order", "Finds an order.", {"type": "object", "properties": {"number": {"type": "string"}}})
 ASKED = ModelRequest(
@@ -138,6 +139,11 @@ def test_calls_are_complete_whoever_serves(manner: str) -> None:
     assert one.id != two.id
     if manner == "openai":
         assert (one.id, two.id) == ("c1", "c2")
+
+
+@pytest.mark.parametrize(("pieces", "said"), HALVES)
+def test_halves_of_a_letter_are_joined_or_replaced(pieces: list[str], said: list[str]) -> None:
+    assert answered(pieces)[0] == [Said(text) for text in said]
 
 
 def test_what_is_asked() -> None:
@@ -303,3 +309,9 @@ def test_a_key_is_needed_where_one_is() -> None:
     with pytest.raises(EnvironmentProblem, match="needs a"):
         make({"key": ""})
     assert isinstance(make({"url": "http://127.0.0.1:11434/v1"}), OpenAIModel)
+
+
+@pytest.mark.parametrize("url", ["https://a..b", "http://host:99999999/v1", "http://[::1", "ftp://host", "host"])
+def test_an_address_that_can_not_be(url: str) -> None:
+    with pytest.raises(EnvironmentProblem, match="url must be the address of a server"):
+        make({"url": url})
