@@ -102,7 +102,8 @@ class CartesiaServer(SocketDouble):
         context.texts.append(said)
         if not said.get("continue"):
             fault = self.faults.popleft() if self.faults else ""
-            tasks.create_task(context.speak(fault))
+            speaking = tasks.create_task(context.speak(fault))
+            speaking.add_done_callback(lambda _: contexts.pop(id_, None))
 
 
 @dataclass

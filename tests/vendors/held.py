@@ -40,7 +40,8 @@ class Held:
         return Held(
             tasks,
             Counter({name: double.open for name, double in vendors.doubles.items()}),
-            threading.active_count(),
+            # Of the loop's pool, which has six at most, it is chance how many there are yet.
+            sum(not thread.name.startswith("asyncio_") for thread in threading.enumerate()),
             len(os.listdir("/proc/self/fd")),
             int(status.partition("VmRSS:")[2].split()[0]) / 1024,
         )
