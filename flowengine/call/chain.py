@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import replace
 from typing import Generic, TypeVar
 
@@ -81,9 +81,13 @@ class _Chain(Generic[One]):
     async def _start_later(self, place: int, link: One) -> None:
         while True:
             await asyncio.sleep(START_AGAIN)  # `aclose` cancels it
-            with suppress(ProviderError):
+            try:
                 await link.start()
                 break
+            except ProviderError:
+                continue
+            except Exception:  # a bug of one provider must not keep it away for ever, nor go unseen
+                log.exception("%s can not be started", link.name)
         log.warning("%s has started", link.name)
         del self._down[place]
 

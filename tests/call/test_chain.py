@@ -48,8 +48,11 @@ class Vendor:
     asked: list[Any] = field(default_factory=list)
     told: list[Any] = field(default_factory=list)
     open: int = 0
+    bug: bool = False
 
     async def start(self) -> None:
+        if self.bug:
+            raise RuntimeError("a bug of the provider's")
         if not self.starts:
             raise broken("rejected")
 
@@ -338,7 +341,9 @@ def test_one_that_did_not_start_is_there_when_it_can(on_virtual_time: Callable[.
         found = await answered(chain)
         await let_pass(START_AGAIN + 1)
         found += await answered(chain)
-        first.starts = True
+        first.bug = True
+        await let_pass(START_AGAIN + 1)
+        first.bug, first.starts = False, True
         await let_pass(START_AGAIN + 1)
         found += await answered(chain)
         await chain.aclose()
