@@ -138,6 +138,7 @@ main:
         elif isinstance(event, Replied):
             self._replied(event, ctx)
         elif isinstance(event, ReplyBroke):
+            ctx.local.pop("text", None)
             ctx.raise_event("error.model")
         elif isinstance(event, TimerDue):
             ctx.fail("noinput")

@@ -60,3 +60,13 @@ def test_what_a_broken_off_answer_had_chosen_is_not_taken() -> None:
     chooses(talk, 1)
     talk.take(fact.ReplyFinished(talk.at, asks(talk)[-1].reply, "", 0.0))
     assert talk.node == "b"
+
+
+def test_what_was_said_before_the_model_failed_is_said_anew() -> None:
+    talk = Talk(MENU.replace("nodes:", "catch: {error.model: {say: Please say that again.}}\nnodes:"))
+    talk.hear()
+    say(talk, "my thing")
+    talk.take(fact.ReplyFailed(talk.at, asks(talk)[-1].reply, "unavailable", ""))
+    talk.hear()
+    say(talk, "the money that I owe")
+    assert asks(talk)[-1].messages == ({"role": "user", "text": "the money that I owe"},)
