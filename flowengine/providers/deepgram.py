@@ -116,8 +116,8 @@ class DeepgramTranscriber:
     likely end (0.3 to 0.9), ``longest_pause`` the seconds of silence that end a turn in any case. ``connect_within`` is
     the deadline for a connection, ``stall`` how long audio may stay without an answer while a turn is open, ``pause``
     the time before the first repetition, which doubles up to 2 s; ``look`` lies between two looks at whether an answer
-    is overdue; nova-3 is kept by a message after ``idle`` without audio; pings go out every ``ping_every`` and are
-    answered within ``ping_within``; all in seconds.
+    is overdue; what is sent must be on its way ``taken_within``; nova-3 is kept by a message after ``idle`` without
+    audio; pings go out every ``ping_every`` and are answered within ``ping_within``; all in seconds.
     """
 
     name = NAME
@@ -136,6 +136,7 @@ class DeepgramTranscriber:
         pause: float = 0.1,
         look: float = 0.25,
         idle: float = 4.0,
+        taken_within: float = 3.0,
         ping_every: float = 5.0,
         ping_within: float = 10.0,
     ) -> None:
@@ -149,7 +150,7 @@ class DeepgramTranscriber:
             "eot_timeout_ms": round(longest_pause * 1000),
         }
         self._within = connect_within
-        self._times = {"stall": stall, "pause": pause, "look": look}
+        self._times = {"stall": stall, "pause": pause, "look": look, "taken_within": taken_within}
         self._idle = idle
         self._pings = {"ping_every": ping_every, "ping_within": ping_within}
         self._clients: tuple[Any, Any, Any] | None = None

@@ -36,7 +36,6 @@ TRIES = 5
 
 _MINUTE = 60.0
 _LONGEST_PAUSE = 2.0  # seconds between two tries
-_TAKEN_WITHIN = 3.0  # seconds in which what is sent must be on its way
 _ENDED_WITHIN = 0.5  # seconds in which a turn must end that we have ended
 
 
@@ -88,6 +87,7 @@ class DeepgramTranscription:
         stall: float,
         pause: float,
         look: float,
+        taken_within: float,
     ) -> None:
         """``wanted`` gives the address and the terms of what is expected; the others are seconds."""
         self.reconnects = 0
@@ -103,6 +103,7 @@ class DeepgramTranscription:
         self._stall = stall
         self._pause = pause
         self._look = look
+        self._taken_within = taken_within  # in which what is sent must be on its way
         self._failures = 0  # in a row
         self._tries: deque[float] = deque(maxlen=TRIES)
         self._events = Events()
@@ -253,7 +254,7 @@ class DeepgramTranscription:
 
     async def _taken(self, line: Line, sending: Coroutine[Any, Any, None]) -> None:
         try:
-            async with asyncio.timeout(_TAKEN_WITHIN):
+            async with asyncio.timeout(self._taken_within):
                 await sending
         except TimeoutError:
             line.socket.transport.abort()

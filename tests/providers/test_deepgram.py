@@ -11,7 +11,6 @@ import pytest
 
 from flowengine.call.ports import Expected, Heard, Transcriber, Transcription
 from flowengine.errors import EnvironmentProblem, ProviderError
-from flowengine.providers import deepgram_stream
 from flowengine.providers.deepgram import DeepgramTranscriber, make
 from flowengine.providers.deepgram_sound import Sound
 from flowengine.providers.deepgram_stream import DeepgramTranscription
@@ -549,14 +548,14 @@ def test_silence_that_is_sent_in_the_place_of_a_line_counts_as_audio() -> None:
     run(scenario())
 
 
-def test_a_connection_that_takes_no_silence_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_connection_that_takes_no_silence_is_given_up() -> None:
     async def never(fresh: bool) -> int:
         await asyncio.Event().wait()
         return 0
 
     async def scenario() -> None:
         async with double() as server:
-            transcriber = await started(server)
+            transcriber = await started(server, taken_within=0.1)
             opened = transcriber._opened
 
             async def deaf(expected: Expected) -> Any:
@@ -572,7 +571,6 @@ def test_a_connection_that_takes_no_silence_is_given_up(monkeypatch: pytest.Monk
                 send(stream, said("help", 0.8))
                 assert (await until(aiter(stream), "end")).text == "help"
 
-    monkeypatch.setattr(deepgram_stream, "_TAKEN_WITHIN", 0.1)
     run(scenario())
 
 
